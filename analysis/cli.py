@@ -1,0 +1,150 @@
+"""The command line: `python -m analysis VERB`."""
+
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from analysis.parameters import choose_profile, read_profiles
+from analysis.pipeline import Outcome, Plan, make_plan, run, status
+from analysis.project import Project, ProjectError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Run the compendium, say what is stale, fetch and check its sources.",
+)
+console = Console(highlight=False, soft_wrap=True)
+COLOURS = {"run": "green", "fresh": "cyan", "failed": "red", "stale": "yellow"}
+
+ProfileOption = Annotated[str, typer.Option("--profile", "-p", help="Profile of parameters.yml.")]
+SetOption = Annotated[
+    list[str], typer.Option("--set", help="STEP.PARAM=VALUE; may be given several times.")
+]
+
+
+def main() -> None:
+    """Run the command line; a problem the user can mend ends with one message and code 1."""
+    try:
+        app()
+    except ProjectError as error:
+        console.print(f"[red]error:[/red] {escape(str(error))}")
+        raise SystemExit(1) from None
+
+
+@app.command("run")
+def run_command(
+    steps: Annotated[list[str] | None, typer.Argument(help="Steps; all unless given.")] = None,
+    profile: ProfileOption = "demo",
+    settings: SetOption = [],  # noqa: B006 (typer copies it)
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Steps at the same time.")] = 2,
+    force: Annotated[bool, typer.Option(help="Run even what is fresh.")] = False,
+) -> None:
+    """Bring a profile up to date: run what changed and what depends on it.
+
+    Example: python -m analysis run --profile census --set 30_build_linkage_index.alpha=0.4
+    """
+    from analysis.execution import execute_step
+    from analysis.sources import fetch
+
+    start = time.time()
+    project = Project.find()
+    plan = make_plan(project, profile, settings=tuple(settings), targets=tuple(steps or ()))
+    fetch(project, plan.sources, lambda line: console.print(f"  fetched  {escape(line)}"))
+    seconds: dict[str, float] = {}
+
+    def execute(plan: Plan, step: str) -> None:
+        console.print(f"  [dim]start    {step}[/dim]")
+        seconds[step] = execute_step(plan, step)
+        console.print(f"  [green]done[/green]     {step}  {seconds[step]:.1f} s")
+
+    outcomes = run(plan, execute, workers=workers, force=force)
+    _print_summary(plan, outcomes, time.time() - start)
+    if any(outcome.state in ("failed", "waiting") for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _print_summary(plan: Plan, outcomes: list[Outcome], seconds: float) -> None:
+    steps = [outcome for outcome in outcomes if outcome.step in plan.notebooks]
+    _print_outcomes([o for o in outcomes if o.state != "run"], plan.not_run)
+    for outcome in (o for o in outcomes if o.state == "failed"):
+        console.print(f"\n[red]{outcome.step} failed[/red]\n{escape(outcome.why)}\n")
+    count = {
+        state: sum(o.state == state for o in steps)
+        for state in ("run", "fresh", "failed", "waiting")
+    }
+    words = ", ".join(f"{number} {state}" for state, number in count.items() if number)
+    console.print(
+        f"profile [bold]{plan.profile.name}[/bold]: {words}, {len(plan.not_run)} not run here, "
+        f"{seconds:.1f} s"
+    )
+    figures = plan.project.figures(plan.profile.name)
+    console.print(f"figures and claims.json: {plan.project.shown(figures)}/")
+
+
+def _print_outcomes(outcomes: list[Outcome], not_run: dict[str, str]) -> None:
+    for outcome in outcomes:
+        colour = COLOURS.get(outcome.state, "yellow")
+        why = escape(outcome.why) if outcome.state != "failed" else ""
+        console.print(f"  [{colour}]{outcome.state:8}[/{colour}] {outcome.step}  [dim]{why}[/dim]")
+    for step, why in not_run.items():
+        console.print(f"  [dim]not run  {step}  {escape(why)}[/dim]")
+
+
+@app.command("status")
+def status_command(profile: ProfileOption = "demo", settings: SetOption = []) -> None:  # noqa: B006
+    """Say of each step whether it is fresh, stale and why, or not run.
+
+    Example: python -m analysis status --profile census
+    """
+    project = Project.find()
+    plan = make_plan(project, profile, settings=tuple(settings))
+    _print_outcomes(status(plan), plan.not_run)
+
+
+@app.command("fetch")
+def fetch_command(profile: ProfileOption = "census") -> None:
+    """Bring the raw files of a profile into data/raw and verify their checksums.
+
+    Example: COMPENDIUM_MIRROR=/media/usb python -m analysis fetch --profile census
+    """
+    from analysis.sources import fetch
+
+    project = Project.find()
+    sources = choose_profile(project, profile).sources
+    brought = fetch(project, sources, lambda line: console.print(f"  {escape(line)}"))
+    console.print(f"{len(sources)} sources verified, {len(brought)} files brought in")
+
+
+@app.command("check")
+def check_command() -> None:
+    """Check headers, parameters, provenance cards and profiles; run nothing.
+
+    Example: python -m analysis check
+    """
+    from analysis.sources import missing_files
+
+    project = Project.find()
+    for name, profile in read_profiles(project.parameters).items():
+        plan = make_plan(project, name)
+        missing = missing_files(project, profile.sources)
+        absent = f", to be fetched: {', '.join(missing)}" if missing else ""
+        console.print(
+            f"profile {name}: {len(plan.selected)} steps, {len(plan.not_run)} not run{absent}"
+        )
+
+
+@app.command("refresh")
+def refresh_command(profile: ProfileOption = "demo") -> None:
+    """Copy the outputs of the executed notebooks into notebooks/, before a commit.
+
+    Example: python -m analysis refresh
+    """
+    from analysis.execution import refresh_outputs
+
+    for refreshed in refresh_outputs(make_plan(Project.find(), profile)):
+        console.print(f"  {'updated' if refreshed.changed else 'same':8} {refreshed.step}")

@@ -1,0 +1,371 @@
+"""Joins the two censuses, the 832, night lights and relief to one balanced county panel.
+
+One row per linked county and census year. Every join is audited: what matched, by which rule, what
+did not, and why; the rows of the audit of a source add to the rows of the source.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.census import CensusReading
+from analysis.corrections import apply_ledger, read_ledger
+from analysis.crosswalk import name_stem
+
+RURAL_LIMIT = 40.0  # percent rural in 2010, above which a county belongs to the rural sample
+REGIONS = {
+    "east": "北京市 天津市 河北省 上海市 江苏省 浙江省 福建省 山东省 广东省 海南省",
+    "central": "山西省 安徽省 江西省 河南省 湖北省 湖南省",
+    "west": "内蒙古自治区 广西壮族自治区 重庆市 四川省 贵州省 云南省 西藏自治区 陕西省 甘肃省 青海省 "
+    "宁夏回族自治区 新疆维吾尔自治区",
+    "northeast": "辽宁省 吉林省 黑龙江省",
+}
+_REGION_OF = {province: region for region, names in REGIONS.items() for province in names.split()}
+_RELIEF_COLUMNS = {
+    "行政区划代码": "code",
+    "县域名称": "name",
+    "所属省份": "province",
+    "经度": "lon",
+    "纬度": "lat",
+    "地形起伏度": "relief",
+}
+_AUDIT = ["source", "outcome", "reason", "count", "codes"]
+
+
+def region_of(province: pd.Series) -> pd.Series:
+    """The region of the National Bureau of Statistics of each province.
+
+    Raises
+    ------
+    ValueError
+        Lists every name that is not one of the 31 provinces.
+    """
+    region = province.map(_REGION_OF)
+    if region.isna().any():
+        unknown = sorted(set(province[region.isna()].astype(str)))
+        raise ValueError(f"not a province of the mainland: {', '.join(unknown)}")
+    return region
+
+
+def read_lights(folder: Path) -> pd.DataFrame:
+    """Read the yearly mean radiance of counties.
+
+    Parameters
+    ----------
+    folder
+        Source folder `county_lights` with `county_lights_2013_2020.dta`.
+
+    Returns
+    -------
+    DataFrame with code (as in the source, mostly of 2020), year and radiance (nW/cm2/sr).
+
+    Raises
+    ------
+    ValueError
+        Lists what is wrong: unbalanced, repeated, missing or negative values.
+    """
+    raw = pd.read_stata(folder / "county_lights_2013_2020.dta")
+    lights = pd.DataFrame(
+        {
+            "code": raw["county_id"].astype(int).astype(str),
+            "year": raw["year"].astype("int64"),
+            "radiance": raw["viirs_mean_masked"].astype("float64"),
+        }
+    )
+    years = lights["year"].nunique()
+    faults = {
+        "a county-year occurs once": lights.duplicated(["code", "year"]),
+        "radiance is not missing and not negative": ~(lights["radiance"] >= 0),
+        f"a county has {years} years": lights.groupby("code")["year"].transform("size") != years,
+    }
+    _refuse(faults, lights, "county_lights_2013_2020.dta")
+    return lights.sort_values(["code", "year"], ignore_index=True)
+
+
+def read_relief(folder: Path) -> pd.DataFrame:
+    """Read relief degree and position of counties.
+
+    Parameters
+    ----------
+    folder
+        Source folder `county_relief` with `county_relief.csv`.
+
+    Returns
+    -------
+    DataFrame with code (as in the source, mostly of 2013), name, province (both missing in eleven
+    rows of the source), lon and lat (degrees), relief.
+
+    Raises
+    ------
+    ValueError
+        Lists repeated codes, missing or negative relief, positions outside China.
+    """
+    raw = pd.read_csv(folder / "county_relief.csv", dtype={"行政区划代码": str})
+    absent = [column for column in _RELIEF_COLUMNS if column not in raw]
+    if absent:
+        raise ValueError(f"county_relief.csv, row 1: columns missing: {', '.join(absent)}")
+    cells = raw[list(_RELIEF_COLUMNS)].astype(object).set_axis(raw["行政区划代码"])
+    mended = apply_ledger(cells, read_ledger(folder), source="county_relief.csv")
+    relief = mended.reset_index(drop=True).rename(columns=_RELIEF_COLUMNS)
+    relief = relief.astype({"lon": "float64", "lat": "float64", "relief": "float64"})
+    outside = ~(relief["lon"].between(73, 136) & relief["lat"].between(3, 54))
+    faults = {
+        "a code occurs once": relief["code"].duplicated(keep=False),
+        "relief is not missing and not negative": ~(relief["relief"] >= 0),
+        "a position lies in China": outside & relief["lon"].notna(),
+    }
+    _refuse(faults, relief, "county_relief.csv")
+    return relief.sort_values("code", ignore_index=True)
+
+
+def match_lights(lights: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
+    """Give the codes of the lights a county of 2020.
+
+    Parameters
+    ----------
+    lights
+        As `read_lights` returns it.
+    links
+        As `link_counties` returns it.
+
+    Returns
+    -------
+    One row per code of the source: source_code, code (2020; missing where there is no linked
+    county) and rule (`code of 2020`, `code of 2010`, or why it did not match).
+    """
+    linked = _linked(links)
+    found = pd.DataFrame({"source_code": lights["code"].unique()})
+    current = found["source_code"].where(found["source_code"].isin(linked["code_2020"]))
+    earlier = found["source_code"].map(linked.set_index("code_2010")["code_2020"])
+    earlier = earlier.mask(earlier.isin(current))  # the county has lights of its own
+    known = found["source_code"].isin(links["code_2020"])
+    rule = pd.Series("no county of the census has this code", index=found.index)
+    rule = rule.mask(known, "county of 2020 that is not linked to 2010")
+    rule = rule.mask(earlier.notna(), "code of 2010").mask(current.notna(), "code of 2020")
+    return found.assign(code=current.fillna(earlier), rule=rule)
+
+
+def lights_by_county(lights: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
+    """Yearly radiance of linked counties: code (2020), year, radiance.
+
+    Parameters
+    ----------
+    lights
+        As `read_lights` returns it.
+    links
+        As `link_counties` returns it.
+    """
+    code = match_lights(lights, links).set_index("source_code")["code"]
+    table = lights.assign(code=lights["code"].map(code)).dropna(subset="code")
+    return table.sort_values(["code", "year"], ignore_index=True)
+
+
+def match_relief(relief: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
+    """Give the rows of the relief table a county of 2020.
+
+    Codes are accepted only where the name stem agrees (codes of dissolved counties were given
+    away); what is left is matched by a name stem that is unique in the province.
+
+    Parameters
+    ----------
+    relief
+        As `read_relief` returns it.
+    links
+        As `link_counties` returns it.
+
+    Returns
+    -------
+    One row per row of the source: source_code, code (2020, missing where unmatched), rule.
+    """
+    linked = _linked(links)
+    rows = relief[["code", "province"]].rename(columns={"code": "source_code"})
+    rows["stem"] = relief["name"].map(name_stem, na_action="ignore")
+    rows["code"] = pd.NA
+    rules = {
+        "code of 2020 and name": ("source_code", "code_2020", "name_2020"),
+        "code of 2020 and name of 2010": ("source_code", "code_2020", "name_2010"),
+        "code of 2010 and name": ("source_code", "code_2010", "name_2010"),
+        "name of 2020 in the province": ("province", "province", "name_2020"),
+        "name of 2010 in the province": ("province", "province", "name_2010"),
+    }
+    rows["rule"] = "no linked county of that name"
+    for rule, (left, right, name) in rules.items():
+        free = linked[~linked["code_2020"].isin(rows["code"].dropna())]
+        keyed = pd.DataFrame(
+            {"key": free[right], "stem": free[name].map(name_stem), "found": free["code_2020"]}
+        )
+        keyed = keyed[~keyed.duplicated(["key", "stem"], keep=False)]
+        open_rows = rows[rows["code"].isna() & rows["stem"].notna()]
+        open_rows = open_rows[~open_rows.duplicated([left, "stem"], keep=False)]
+        hits = open_rows.reset_index().merge(keyed, left_on=[left, "stem"], right_on=["key", "stem"])
+        rows.loc[hits["index"], "code"] = hits["found"].to_numpy()
+        rows.loc[hits["index"], "rule"] = rule
+    rows.loc[rows["stem"].isna(), "rule"] = "no name and no position in the source"
+    return rows[["source_code", "code", "rule"]]
+
+
+def build_census_panel(
+    census_2010: CensusReading,
+    census_2020: CensusReading,
+    links: pd.DataFrame,
+    poverty: pd.DataFrame,
+    lights: pd.DataFrame,
+    relief: pd.DataFrame,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Join all sources to a balanced panel of the linked counties.
+
+    Parameters
+    ----------
+    census_2010, census_2020
+        As `read_census` returns them.
+    links
+        As `link_counties` returns it.
+    poverty
+        As `load_list` returns it: the 832 with code and delisted_year.
+    lights, relief
+        As `read_lights` and `read_relief` return them.
+
+    Returns
+    -------
+    panel : DataFrame
+        One row per linked county and year (2010, 2020), key code (of 2020) and year; place names of
+        2020; the census variables; region, designated, delisted_year, rural_2010, area_changed,
+        relief, lon, lat, radiance_2013, radiance_2020.
+    audit : DataFrame
+        source, outcome, reason, count, codes: what became of every unit of every source.
+    """
+    linked = _linked(links).set_index("code_2020")
+    before = census_2010.counties.set_index("code").loc[linked["code_2010"]]
+    rural = pd.Series((before["rural_share"] > RURAL_LIMIT).to_numpy(), index=linked.index)
+    after = census_2020.counties.set_index("code").loc[linked.index]
+    places = after[["name", "province", "prefecture"]].assign(
+        code_2010=linked["code_2010"],
+        region=region_of(after["province"]),
+        designated=linked.index.isin(poverty["code"]),
+        delisted_year=poverty.set_index("code")["delisted_year"].reindex(linked.index),
+        rural_2010=rural,
+        area_changed=linked["area_changed"].astype(bool),
+    )
+    places = places.join(_relief_columns(relief, links)).join(_radiance_columns(lights, links))
+    stack = [
+        frame.drop(columns=["name", "province", "prefecture"]).set_axis(linked.index)
+        for frame in (before, after)
+    ]
+    panel = pd.concat(stack).join(places).rename_axis("code").reset_index()
+    panel = panel[[*_leading(places), *(c for c in panel if c not in _leading(places))]]
+    audit = pd.concat(
+        [
+            _audit_census(census_2010, links, 2010),
+            _audit_census(census_2020, links, 2020),
+            _audit_poverty(poverty, links),
+            _audit_matches(match_lights(lights, links), linked.index, "county_lights"),
+            _audit_matches(match_relief(relief, links), linked.index, "county_relief"),
+        ],
+        ignore_index=True,
+    )
+    return panel.sort_values(["code", "year"], ignore_index=True), audit
+
+
+def audit_boundaries(panel: pd.DataFrame, boundary_codes: pd.Series) -> pd.DataFrame:
+    """Audit rows for a map layer, to be appended to the audit of `build_census_panel`.
+
+    Parameters
+    ----------
+    panel
+        The county panel.
+    boundary_codes
+        County codes of the layer.
+    """
+    codes = pd.Series(boundary_codes.astype(str).unique())
+    inside = codes.where(codes.isin(panel["code"]))
+    rule = inside.notna().map(
+        {True: "code of 2020", False: "no linked county of the census has this code"}
+    )
+    matches = pd.DataFrame({"source_code": codes, "code": inside, "rule": rule})
+    return _audit_matches(matches, pd.Index(panel["code"].unique()), "boundaries")
+
+
+def _leading(places: pd.DataFrame) -> list[str]:
+    return ["code", "year", *(c for c in places if c in ("name", "province", "prefecture", "region"))]
+
+
+def _linked(links: pd.DataFrame) -> pd.DataFrame:
+    return links[links["code_2020"].notna() & links["code_2010"].notna()]
+
+
+def _relief_columns(relief: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
+    code = match_relief(relief, links).set_index("source_code")["code"]
+    matched = relief.assign(code=relief["code"].map(code)).dropna(subset="code")
+    return matched.set_index("code")[["relief", "lon", "lat"]]
+
+
+def _radiance_columns(lights: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
+    wide = lights_by_county(lights, links).pivot(index="code", columns="year", values="radiance")
+    return wide[[2013, 2020]].add_prefix("radiance_").rename_axis(columns=None)
+
+
+def _audit_rows(source: str, units: pd.DataFrame) -> pd.DataFrame:
+    """One row per outcome and reason; `units` has outcome, reason and code, one row per unit."""
+    grouped = units.groupby(["outcome", "reason"], sort=True)["code"]
+    rows = grouped.agg(count="size", codes=lambda codes: " ".join(sorted(codes.dropna())))
+    rows = rows.reset_index().assign(source=source)
+    rows.loc[rows["outcome"] == "matched", "codes"] = ""
+    return rows[_AUDIT]
+
+
+def _audit_census(census: CensusReading, links: pd.DataFrame, year: int) -> pd.DataFrame:
+    here = links[links[f"code_{year}"].notna()]
+    matched = ~here["method"].str.startswith("unmatched")
+    reviewed = ~here["reason"].str.startswith(("development zone", "no unit"))
+    reason = here["reason"].mask(reviewed, "dissolved, newly formed or without a code: reviewed rows")
+    counties = pd.DataFrame(
+        {
+            "outcome": matched.map({True: "matched", False: "not matched"}),
+            "reason": reason.mask(matched, here["method"]),
+            "code": here[f"code_{year}"],
+        }
+    )
+    rows = census.quarantine[census.quarantine["variable"] == "*"]
+    aside = rows[["reason", "code"]].assign(outcome="row set aside")
+    return _audit_rows(f"census_county_{year}", pd.concat([counties, aside]))
+
+
+def _audit_poverty(poverty: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
+    linked = poverty["code"].isin(_linked(links)["code_2020"])
+    why = poverty["code"].map(links.dropna(subset="code_2020").set_index("code_2020")["reason"])
+    why = why.fillna("no unit of its own in the census of 2020")
+    units = pd.DataFrame(
+        {
+            "outcome": linked.map({True: "matched", False: "not matched"}),
+            "reason": why.mask(linked, "code of 2020"),
+            "code": poverty["code"],
+        }
+    )
+    return _audit_rows("poverty_county_notice", units)
+
+
+def _audit_matches(matches: pd.DataFrame, counties: pd.Index, source: str) -> pd.DataFrame:
+    units = pd.DataFrame(
+        {
+            "outcome": matches["code"].notna().map({True: "matched", False: "not matched"}),
+            "reason": matches["rule"],
+            "code": matches["source_code"],
+        }
+    )
+    lacking = counties[~counties.isin(matches["code"])]
+    missing = pd.DataFrame(
+        {"outcome": "county without a value", "reason": "not in the source", "code": lacking}
+    )
+    return _audit_rows(source, pd.concat([units, missing]))
+
+
+def _refuse(faults: dict[str, pd.Series], table: pd.DataFrame, file: str) -> None:
+    problems = [
+        f"{file}, code {code}: broken rule: {rule}"
+        for rule, mask in faults.items()
+        for code in table.loc[mask, "code"]
+    ]
+    if problems:
+        raise ValueError("\n".join([f"{len(problems)} violation(s):", *problems]))

@@ -1,0 +1,235 @@
+"""Publication exhibits on disk: figures and tables in English and Chinese, beside their data.
+
+What derives from simulated data is stamped here, so no drawing function can forget it. A figure
+with a missing glyph, with texts that overlap or that leave the canvas is refused.
+"""
+
+import html
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from analysis import figure_style
+from analysis.project import ProjectError, atomic_file, bullet_list, write_text
+from analysis.storage import write_csv
+
+if TYPE_CHECKING:
+    from IPython.display import HTML, Image
+    from matplotlib.figure import Figure
+    from pandas.io.formats.style import Styler
+
+    from analysis.tables import Table
+
+LANGUAGES = {"en": "", "zh": "_zh"}
+STAMP = {
+    "en": "SIMULATED DATA: no statement about real counties",
+    "zh": "模拟数据（SIMULATED）：不反映真实县域",
+}
+STAMP_HEIGHT_MM = 5.0
+PNG_DPI = 200
+SCREEN_DPI = 100
+METADATA: dict[str, dict[str, str | None]] = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+NUMBER_COLUMNS = "iufc"
+HTML_STYLES = [
+    {"selector": "", "props": "border-collapse:collapse;font-variant-numeric:tabular-nums"},
+    {"selector": "caption", "props": "text-align:left;font-weight:bold;margin-bottom:.5em"},
+    {"selector": "thead", "props": "border-top:1.5px solid;border-bottom:1px solid"},
+    {"selector": "tbody", "props": "border-bottom:1.5px solid"},
+    {"selector": "th, td", "props": "padding:.2em .8em;text-align:left"},
+]
+LATEX_ESCAPES = str.maketrans(
+    {c: f"\\{c}" for c in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+)
+
+
+class ExhibitError(ProjectError):
+    """A figure that a reader could not read."""
+
+
+def save_figure(
+    stem: Path,
+    draw: "Callable[[str], Figure]",
+    data: pd.DataFrame,
+    *,
+    simulated: bool,
+) -> "Image":
+    """Write `stem` as svg, pdf and png in two languages and its data as csv.
+
+    Parameters
+    ----------
+    stem : Path
+        Path without suffix; the Chinese version gets `_zh`.
+    draw : callable
+        Takes `en` or `zh`, returns a Figure sized in inches.
+    data : DataFrame
+        What the figure draws; a geometry column is left out.
+    simulated : bool
+        Whether to stamp it.
+
+    Returns
+    -------
+    Image
+        The English figure at screen resolution.
+
+    Raises
+    ------
+    ExhibitError
+        Listing missing glyphs, overlapping and clipped texts of both languages; no file of the
+        figure is then written.
+    """
+    drawn = {lang: _draw(draw, lang, simulated) for lang in LANGUAGES}
+    if problems := [fault for lang, fig in drawn.items() for fault in _faults(fig, lang)]:
+        raise ExhibitError(bullet_list(f"figure {stem.name} cannot be read:", problems))
+    for lang, fig in drawn.items():
+        for kind in METADATA:
+            with atomic_file(stem.with_name(f"{stem.name}{LANGUAGES[lang]}.{kind}")) as temporary:
+                temporary.write_bytes(_render(fig, kind))
+    write_csv(stem.with_name(f"{stem.name}.csv"), data.drop(columns="geometry", errors="ignore"))
+    return _image(drawn["en"])
+
+
+def show_figure(draw: "Callable[[str], Figure]", *, simulated: bool) -> "Image":
+    """Return the English figure for the notebook, stamped where it is simulated."""
+    return _image(_draw(draw, "en", simulated))
+
+
+def _draw(draw: "Callable[[str], Figure]", lang: str, simulated: bool) -> "Figure":
+    with figure_style.style():
+        fig = draw(lang)
+        if simulated:
+            _stamp(fig, lang)
+    return fig
+
+
+def _stamp(fig: "Figure", lang: str) -> None:
+    """Add a band with the stamp on top, moving nothing below it."""
+    width, height = fig.get_size_inches()
+    band = STAMP_HEIGHT_MM / figure_style.MM_PER_INCH
+    share = height / (height + band)
+    engine = fig.get_layout_engine()
+    if engine is not None:
+        engine.set(rect=(0, 0, 1, share))  # type: ignore[call-arg]
+    else:
+        for ax in fig.axes:
+            box = ax.get_position(original=True)
+            ax.set_position([box.x0, box.y0 * share, box.width, box.height * share])
+        for text in fig.texts:
+            text.set_y(text.get_position()[1] * share)
+    fig.set_size_inches(width, height + band)
+    text = fig.text(
+        0.5, 1 - (1 - share) / 2, STAMP[lang], ha="center", va="center",
+        color=figure_style.PALETTE["vermillion"], fontsize=figure_style.TEXT_SIZE,
+    )  # fmt: skip
+    text.set_in_layout(False)
+
+
+def _faults(fig: "Figure", lang: str) -> list[str]:
+    with figure_style.style():
+        return [
+            *(f"{lang}: the font lacks {glyph!r}" for glyph in figure_style.missing_glyphs(fig)),
+            *(
+                f"{lang}: texts overlap: {a!r} and {b!r}"
+                for a, b in figure_style.overlapping_texts(fig)
+            ),
+            *(f"{lang}: text leaves the canvas: {t!r}" for t in figure_style.clipped_texts(fig)),
+        ]
+
+
+def _render(fig: "Figure", kind: str, dpi: int = PNG_DPI) -> bytes:
+    buffer = io.BytesIO()
+    with figure_style.style():
+        fig.savefig(buffer, format=kind, dpi=dpi, metadata=METADATA[kind])
+    return buffer.getvalue()
+
+
+def _image(fig: "Figure") -> "Image":
+    from IPython.display import Image
+
+    return Image(_render(fig, "png", SCREEN_DPI), format="png")
+
+
+def save_table(stem: Path, build: "Callable[[str], Table]", *, simulated: bool) -> "HTML":
+    """Write a table as html and LaTeX in two languages, and once as csv in English.
+
+    Returns
+    -------
+    HTML
+        The English table for the notebook.
+    """
+    from IPython.display import HTML
+
+    built = {lang: build(lang) for lang in LANGUAGES}
+    for lang, table in built.items():
+        stamp = STAMP[lang] if simulated else ""
+        path = stem.with_name(f"{stem.name}{LANGUAGES[lang]}")
+        write_text(path.with_name(f"{path.name}.html"), _html(table, stamp, page=True))
+        write_text(path.with_name(f"{path.name}.tex"), _latex(table, stamp))
+    write_csv(stem.with_name(f"{stem.name}.csv"), built["en"].frame)
+    return HTML(_html(built["en"], STAMP["en"] if simulated else "", page=False))
+
+
+def _formatted(table: "Table") -> pd.DataFrame:
+    """Return the frame as text: numbers rounded, true minus signs, missing as an en dash."""
+    frame = table.frame.copy()
+    for column in frame.columns:
+        digits = (
+            table.decimals if isinstance(table.decimals, int) else table.decimals.get(column, 3)
+        )
+        frame[column] = [_cell(value, digits) for value in frame[column]]
+    return frame.astype("str")
+
+
+def _cell(value: object, digits: int) -> str:
+    if pd.isna(value):  # type: ignore[call-overload]
+        return "–"
+    if isinstance(value, float) and not value.is_integer():
+        return f"{value:.{digits}f}".replace("-", "−")
+    return str(int(value)) if isinstance(value, float) else str(value)
+
+
+def _numeric(table: "Table") -> list[int]:
+    dtypes = enumerate(table.frame.dtypes)
+    return [position for position, dtype in dtypes if dtype.kind in NUMBER_COLUMNS]
+
+
+def _styled(table: "Table", escape: str) -> "Styler":
+    frame = _formatted(table)
+    right = [{"selector": f".col{i}", "props": "text-align:right"} for i in _numeric(table)]
+    return (
+        frame.style.hide(axis="index")
+        .format(escape=escape)
+        .format_index(escape=escape, axis=1)
+        .set_caption(table.caption)
+        .set_table_styles([*HTML_STYLES, *right] if escape == "html" else [])
+    )
+
+
+def _html(table: "Table", stamp: str, *, page: bool) -> str:
+    """Return the table with stamp and notes, as a page of its own or as a fragment."""
+    styler = _styled(table, "html").set_uuid("exhibit")
+    stamped = (
+        f'<p style="color:#D55E00"><strong>{html.escape(stamp)}</strong></p>\n' if stamp else ""
+    )
+    notes = f"<p><small>{html.escape(table.notes)}</small></p>\n"
+    text = styler.to_html(doctype_html=page, encoding="utf-8")
+    if not page:
+        return stamped + text + notes
+    return text.replace("<body>", f"<body>\n{stamped}", 1).replace("</body>", f"{notes}</body>", 1)
+
+
+def _latex(table: "Table", stamp: str) -> str:
+    """Return a floating booktabs table; needs booktabs, and xeCJK for the Chinese version."""
+    numeric = _numeric(table)
+    columns = "".join("r" if i in numeric else "l" for i in range(table.frame.shape[1]))
+    text = _styled(table, "latex").to_latex(
+        hrules=True, column_format=columns, position="htbp", position_float="centering"
+    )
+    notes = f"{stamp} {table.notes}".strip().translate(LATEX_ESCAPES)
+    return text.replace("\\end{table}", f"\\par\\footnotesize {notes}\n\\end{{table}}")

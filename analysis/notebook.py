@@ -1,0 +1,247 @@
+"""What a notebook declares, read from its syntax tree without running it.
+
+A notebook is one pipeline step. Its cell tagged `parameters` declares the parameters, its call
+`step("NN_verb_noun", profile, reads=[...], writes=[...], ...)` declares what goes in and out.
+"""
+
+import ast
+import functools
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.parameters import Parameter, ParameterError, nearest, read_parameters
+from analysis.project import ProjectError, bullet_list
+
+LEVELS = ("household", "village", "county", "aggregate")
+LISTS = ("reads", "writes", "figures", "tables")
+
+
+class HeaderError(ProjectError):
+    """A notebook lacks its header, or its header is not literal."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a step reads and writes.
+
+    Attributes
+    ----------
+    step : str
+        Name, equal to the notebook's file name.
+    reads : tuple of str
+        Tables and raw sources; `profile_sources` stands for every source of the profile.
+    writes : tuple of str
+        Tables.
+    figures, tables : tuple of str
+        Numbered exhibits.
+    level : str
+        What the output discloses: household, village, county or aggregate.
+    """
+
+    step: str
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    level: str = "county"
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook as the engine sees it.
+
+    Attributes
+    ----------
+    path : Path
+    parameters : dict of {name: Parameter}
+    header : Header
+    code : dict of {cell number: digest}
+        Digest of the syntax tree of each code cell but the parameters, counted from 1 over all
+        cells; comments and prose do not enter.
+    imports : frozenset of str
+        Modules of `analysis` that the cells import.
+    """
+
+    path: Path
+    parameters: dict[str, Parameter]
+    header: Header
+    code: dict[int, str]
+    imports: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """Name of the step."""
+        return self.header.step
+
+
+def read_notebook(path: Path) -> Notebook:
+    """Read the header, parameters and code of a notebook.
+
+    Raises
+    ------
+    HeaderError, ParameterError
+        Naming the notebook, the cell and the line.
+    """
+    parameters: dict[str, Parameter] | None = None
+    header: Header | None = None
+    code: dict[int, str] = {}
+    imports: set[str] = set()
+    for number, cell in enumerate(_cells(path), start=1):
+        if cell.cell_type != "code":
+            continue
+        where = f"{path.name}, cell {number}"
+        tree = _parse(cell.source, where)
+        if "parameters" in cell.metadata.get("tags", []):
+            parameters = read_parameters(cell.source, where)
+            continue
+        code[number] = digest(tree)
+        imports |= imported_modules(tree)
+        for call in _header_calls(tree):
+            if header is not None:
+                raise HeaderError(f"{where}, line {call.lineno}: a second step(...) call")
+            header = _read_header(call, path, where)
+    if parameters is None:
+        raise HeaderError(
+            f"{path.name} has no cell tagged `parameters`: tag the one that sets profile"
+        )
+    if header is None:
+        raise HeaderError(
+            f"{path.name} has no header: "
+            f'add st = step("{path.stem}", profile, reads=[...], writes=[...])'
+        )
+    return Notebook(path, parameters, header, code, frozenset(imports))
+
+
+def read_notebooks(folder: Path) -> dict[str, Notebook]:
+    """Read every notebook of a folder, in the order of their names.
+
+    Raises
+    ------
+    HeaderError
+        Listing every notebook that cannot be read.
+    """
+    notebooks: dict[str, Notebook] = {}
+    problems: list[str] = []
+    for path in sorted(folder.glob("[0-9]*.ipynb")):
+        try:
+            notebooks[path.stem] = read_notebook(path)
+        except (HeaderError, ParameterError) as error:
+            problems.append(str(error))
+    if problems:
+        raise HeaderError(bullet_list("notebooks that cannot be read:", problems))
+    return notebooks
+
+
+def _cells(path: Path) -> list[Any]:
+    import nbformat
+
+    try:
+        return list(nbformat.read(path, as_version=4).cells)
+    except Exception as error:
+        raise HeaderError(f"{path.name} is not a notebook: {error}") from None
+
+
+def _parse(source: str, where: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError as error:
+        raise HeaderError(f"{where}, line {error.lineno}: not plain Python: {error.msg}") from None
+
+
+def _header_calls(tree: ast.Module) -> list[ast.Call]:
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "step"
+    ]
+
+
+def _read_header(call: ast.Call, path: Path, where: str) -> Header:
+    at = f"{where}, line {call.lineno}"
+    if len(call.args) != 2:
+        raise HeaderError(f'{at}: write step("{path.stem}", profile, reads=[...], writes=[...])')
+    values: dict[str, Any] = {"step": _literal(call.args[0], at, "the step's name")}
+    for keyword in call.keywords:
+        values[str(keyword.arg)] = _literal(keyword.value, at, str(keyword.arg))
+    allowed = ("step", *LISTS, "level")
+    problems = [f"unknown argument `{k}`{nearest(k, allowed)}" for k in values if k not in allowed]
+    problems += [
+        f"{key} must be a list of names"
+        for key in LISTS
+        if key in values
+        and not (isinstance(values[key], list) and all(isinstance(v, str) for v in values[key]))
+    ]
+    if values["step"] != path.stem:
+        problems.append(f"the step is called {values['step']!r} but the file {path.stem!r}")
+    if values.get("level", "county") not in LEVELS:
+        problems.append(f"level must be one of {', '.join(LEVELS)}")
+    if problems:
+        raise HeaderError(bullet_list(f"{at}:", problems))
+    return Header(**{k: tuple(v) if k in LISTS else v for k, v in values.items()})
+
+
+def _literal(node: ast.expr, where: str, what: str) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise HeaderError(
+            f"{where}: {what} must be a literal, got `{ast.unparse(node)}`: "
+            "the engine reads the header without running it"
+        ) from None
+
+
+def digest(tree: ast.AST) -> str:
+    """Return a digest of a syntax tree that ignores comments, layout and docstrings."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
+
+
+def imported_modules(tree: ast.AST) -> set[str]:
+    """Return the modules of `analysis` that a syntax tree imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [f"{node.module}.{alias.name}" for alias in node.names] + [str(node.module)]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name.startswith("analysis.")}
+        if "analysis" in names:
+            found.add("__init__")
+    return found
+
+
+def module_closure(package: Path, imports: frozenset[str]) -> dict[str, str]:
+    """Return {module: digest} of the modules of `analysis` that `imports` lead to.
+
+    Parameters
+    ----------
+    package : Path
+        Folder of the package.
+    imports : frozenset of str
+        Names imported from `analysis`; one that is no module is a name of `__init__`.
+    """
+    digests: dict[str, str] = {}
+    waiting = {"__init__", *imports}
+    while waiting:
+        module = waiting.pop()
+        path = package / f"{module}.py"
+        if module in digests or not path.is_file():
+            continue
+        digests[module], imported = _read_module(path, path.stat().st_mtime_ns)
+        waiting |= imported
+    return dict(sorted(digests.items()))
+
+
+@functools.cache
+def _read_module(path: Path, modified: int) -> tuple[str, frozenset[str]]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = frozenset(imported_modules(tree))
+    return digest(tree), imported

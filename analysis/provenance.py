@@ -1,0 +1,60 @@
+"""What ran: versions, hashes, parameters and seconds of every step, in `run.json`."""
+
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+from analysis.project import Project, write_text
+from analysis.sources import sha256
+
+NUMERICAL = (
+    "numpy", "scipy", "pandas", "pyarrow", "geopandas", "shapely", "pyproj",
+    "statsmodels", "linearmodels", "matplotlib", "seaborn",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Return the versions on which numbers and pictures depend."""
+    found = {name: importlib.metadata.version(name) for name in NUMERICAL}
+    major, minor, _ = platform.python_version_tuple()
+    return {"python": f"{major}.{minor}", **found}
+
+
+def write_record(
+    project: Project,
+    profile: str,
+    step: str,
+    *,
+    parameters: dict[str, Any],
+    inputs: list[Path],
+    outputs: list[Path],
+    seconds: float,
+) -> None:
+    """Record one run of a step: its parameters, hashes of inputs and outputs, seconds."""
+    record = {
+        "step": step,
+        "parameters": parameters,
+        "inputs": {project.shown(path): sha256(path) for path in inputs},
+        "outputs": {project.shown(path): sha256(path) for path in outputs},
+        "versions": versions(),
+        "seconds": round(seconds, 2),
+    }
+    path = project.record(profile, step)
+    write_text(path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_run(project: Project, profile: str, steps: list[str], not_run: dict[str, str]) -> Path:
+    """Gather the records of a profile's steps in `run.json`; return its path."""
+    records = [project.record(profile, step) for step in steps]
+    content = {
+        "profile": profile,
+        "steps": [
+            json.loads(path.read_text(encoding="utf-8")) for path in records if path.is_file()
+        ],
+        "not_run": not_run,
+    }
+    target = project.build(profile) / "run.json"
+    write_text(target, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    return target

@@ -1,0 +1,277 @@
+"""The object through which a notebook loads and saves.
+
+`st = step("NN_verb_noun", profile, reads=[...], writes=[...])` declares what goes in and out;
+`st.load`, `st.raw`, `st.save`, `st.figure`, `st.table` and `st.claim` refuse any name that the
+header does not declare. What was declared and what was done therefore cannot differ.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.notebook import Header
+from analysis.parameters import choose_profile, nearest
+from analysis.project import Project, ProjectError, write_text
+from analysis.sources import Card, read_card
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from IPython.display import HTML, Image
+    from matplotlib.figure import Figure
+
+    from analysis.tables import Table
+
+PROFILE_SOURCES = "profile_sources"
+CLAIM_DIGITS = 10
+
+
+class StepError(ProjectError):
+    """A notebook uses what its header does not declare, or what does not exist yet."""
+
+
+class Step:
+    """One pipeline step, in the pipeline and by hand alike.
+
+    Attributes
+    ----------
+    header : Header
+    profile : str
+    project : Project
+    """
+
+    def __init__(self, header: Header, profile: str, project: Project) -> None:
+        self.header = header
+        self.profile = profile
+        self.project = project
+        self._sources = choose_profile(project, profile).sources
+        self._claims: dict[str, dict[str, Any]] = {}
+        self._write_claims()
+
+    def __repr__(self) -> str:
+        return f"step {self.header.step} of profile {self.profile}"
+
+    def load(self, name: str) -> "pd.DataFrame":
+        """Return a declared table.
+
+        Raises
+        ------
+        StepError
+            When the header does not read it, or no step has written it yet.
+        """
+        from analysis.storage import read_table
+
+        self._declared(name, self.header.reads, "reads")
+        return read_table(self._existing(name))
+
+    def raw(self, name: str) -> Path:
+        """Return the folder of a declared raw source.
+
+        Raises
+        ------
+        StepError
+            When the header does not read it, the profile lacks it, or a file is not there yet.
+        """
+        declared = self.header.reads
+        if PROFILE_SOURCES not in declared:
+            self._declared(name, declared, "reads")
+        if name not in self._sources:
+            raise StepError(f"profile {self.profile} has no source {name!r}; see parameters.yml")
+        folder = self.project.source(name)
+        missing = [f.name for f in read_card(folder).files if not (folder / f.name).is_file()]
+        if missing:
+            raise StepError(
+                f"{name}: {', '.join(missing)} not there yet: "
+                f"python -m analysis fetch --profile {self.profile}"
+            )
+        return folder
+
+    def cards(self) -> list[Card]:
+        """Return the provenance cards of every source of the profile."""
+        self._declared(PROFILE_SOURCES, self.header.reads, "reads")
+        return [read_card(self.project.source(name)) for name in self._sources]
+
+    def save(self, name: str, frame: "pd.DataFrame") -> "pd.DataFrame":
+        """Check a table against its contract and write it with its data dictionary.
+
+        Returns
+        -------
+        DataFrame
+            The table as written: columns in the contract's order, rows sorted by the key.
+
+        Raises
+        ------
+        ContractError
+            Listing every violation; the earlier table is then untouched.
+        """
+        from analysis import schemas, storage
+
+        self._declared(name, self.header.writes, "writes")
+        checked = schemas.validate(name, frame)
+        dictionary = schemas.dictionary(checked)
+        simulated = self.simulated()
+        if simulated:
+            dictionary = dictionary.assign(source="SIMULATED; " + dictionary["source"])
+        storage.write_table(
+            self.project.table(self.profile, name),
+            checked,
+            simulated=simulated,
+            step=self.header.step,
+            profile=self.profile,
+        )
+        storage.write_csv(self.project.dictionary(self.profile, name), dictionary)
+        return checked
+
+    def claim(
+        self,
+        key: str,
+        value: float,
+        *,
+        unit: str,
+        se: float | None = None,
+        ci: tuple[float, float] | None = None,
+        n: int | None = None,
+        uses: Sequence[str] | None = None,
+    ) -> None:
+        """Record a number that a text may quote.
+
+        Parameters
+        ----------
+        key : str
+            Dotted name, unique in the profile.
+        value, se : float
+            In `unit`.
+        ci : tuple of float
+            95 % interval.
+        n : int
+            Observations.
+        uses : sequence of str
+            The tables and sources it derives from; all that the header reads unless given.
+        """
+        low, high = ci if ci is not None else (None, None)
+        entry = {"value": value, "se": se, "ci_low": low, "ci_high": high, "n": n}
+        kept = {k: _plain(v) for k, v in entry.items() if v is not None}
+        self._claims[key] = {
+            **kept,
+            "unit": unit,
+            "step": self.header.step,
+            "profile": self.profile,
+            "simulated": self.simulated(uses),
+        }
+        self._write_claims()
+
+    def figure(
+        self,
+        name: str,
+        draw: "Callable[[str], Figure]",
+        *,
+        data: "pd.DataFrame",
+        uses: Sequence[str],
+    ) -> "Image":
+        """Save a numbered figure in English and Chinese as svg, pdf and png, beside its data.
+
+        Parameters
+        ----------
+        draw : callable
+            Takes `"en"` or `"zh"` and returns a Figure.
+        data : DataFrame
+            What the figure draws; written as csv.
+        uses : sequence of str
+            The declared tables and sources it shows; decide whether it is stamped SIMULATED.
+        """
+        from analysis import exhibits
+
+        self._declared(name, self.header.figures, "figures")
+        stem = self.project.figures(self.profile) / name
+        return exhibits.save_figure(stem, draw, data, simulated=self.simulated(uses))
+
+    def show(self, draw: "Callable[[str], Figure]", *, uses: Sequence[str]) -> "Image":
+        """Show a figure in the notebook only, in English, stamped where it is simulated."""
+        from analysis import exhibits
+
+        return exhibits.show_figure(draw, simulated=self.simulated(uses))
+
+    def table(self, name: str, build: "Callable[[str], Table]", *, uses: Sequence[str]) -> "HTML":
+        """Save a numbered table in English and Chinese as html and LaTeX, and once as csv."""
+        from analysis import exhibits
+
+        self._declared(name, self.header.tables, "tables")
+        stem = self.project.figures(self.profile) / name
+        return exhibits.save_table(stem, build, simulated=self.simulated(uses))
+
+    def simulated(self, uses: Sequence[str] | None = None) -> bool:
+        """Return whether any of `uses` (all that is read, unless given) is simulated."""
+        from analysis.storage import is_simulated
+
+        names = list(self.header.reads if uses is None else uses)
+        for name in names:
+            if uses is not None and PROFILE_SOURCES not in self.header.reads:
+                self._declared(name, self.header.reads, "reads")
+        if PROFILE_SOURCES in names:
+            names = [n for n in names if n != PROFILE_SOURCES] + list(self._sources)
+        return any(
+            read_card(self.project.source(name)).simulated
+            if (self.project.source(name) / "source.yml").is_file()
+            else is_simulated(self._existing(name))
+            for name in names
+        )
+
+    def _declared(self, name: str, declared: Sequence[str], kind: str) -> None:
+        if name not in declared:
+            raise StepError(
+                f"{self.header.step} uses {name!r}{nearest(name, declared)}, "
+                f"but its header declares {kind}={list(declared)}"
+            )
+
+    def _existing(self, name: str) -> Path:
+        path = self.project.table(self.profile, name)
+        if not path.is_file():
+            raise StepError(
+                f"table {name} of profile {self.profile} does not exist yet: "
+                f"python -m analysis run {self.header.step} --profile {self.profile}"
+            )
+        return path
+
+    def _write_claims(self) -> None:
+        path = self.project.step_claims(self.profile, self.header.step)
+        write_text(
+            path, json.dumps(self._claims, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Return a number as plain int or float, floats to ten significant digits."""
+    if float(value).is_integer() and not isinstance(value, float):
+        return int(value)
+    return float(f"{float(value):.{CLAIM_DIGITS}g}")
+
+
+def step(
+    name: str,
+    profile: str,
+    *,
+    reads: Sequence[str] = (),
+    writes: Sequence[str] = (),
+    figures: Sequence[str] = (),
+    tables: Sequence[str] = (),
+    level: str = "county",
+) -> Step:
+    """Declare a pipeline step: the header of a notebook.
+
+    Parameters
+    ----------
+    name : str
+        The notebook's file name without its suffix.
+    profile : str
+        The notebook's parameter of that name.
+    reads : sequence of str
+        Tables and raw sources; `profile_sources` stands for all sources of the profile.
+    writes : sequence of str
+        Tables, each with a contract in `contracts.yml`.
+    figures, tables : sequence of str
+        Numbered exhibits.
+    level : str
+        What the output discloses: household, village, county or aggregate.
+    """
+    header = Header(name, tuple(reads), tuple(writes), tuple(figures), tuple(tables), level)
+    return Step(header, profile, Project.find())

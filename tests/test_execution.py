@@ -1,0 +1,119 @@
+"""Real kernels: what papermill runs, what is kept, how a failure reads."""
+
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from toy import MAKE, OTHER, USE, make_project, write_notebook
+
+from analysis.execution import ExecutionError, normalise
+from analysis.project import Project
+
+
+def analysis(project, *words, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "analysis", *words],
+        cwd=project.root,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return Project(make_project(tmp_path_factory.mktemp("run") / "toy"))
+
+
+def test_command_line_runs_reports_and_rests(project):
+    first = analysis(project, "run")
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "done     01_make" in first.stdout
+    assert "3 run, 0 not run here" in first.stdout
+    assert "figures/demo/" in first.stdout
+    assert "3 fresh" in analysis(project, "run").stdout
+    assert project.claims("demo").read_text().startswith('{\n "toy.rows"')
+    assert project.dictionary("demo", "linkage_excluded").is_file()
+
+
+def test_failure_names_notebook_cell_line_and_partial_copy_and_keeps_products(project):
+    analysis(project, "run")
+    table = project.table("demo", "linkage_excluded")
+    before = table.read_bytes()
+    broken = [*MAKE[:3], "rows = rows\nrows / 0", *MAKE[3:]]
+    write_notebook(project.notebooks / "01_make.ipynb", broken)
+    write_notebook(project.notebooks / "03_other.ipynb", [*OTHER, "1 + 1"])
+    result = analysis(project, "run")
+    write_notebook(project.notebooks / "01_make.ipynb", MAKE)
+    write_notebook(project.notebooks / "03_other.ipynb", OTHER)
+    assert result.returncode == 1
+    assert "notebooks/01_make.ipynb, cell 5, line 2: rows / 0" in result.stdout
+    assert "ZeroDivisionError: division by zero" in result.stdout
+    assert "build/demo/notebooks/01_make.failed.ipynb" in result.stdout
+    assert (project.build("demo") / "notebooks" / "01_make.failed.ipynb").is_file()
+    assert "done     03_other" in result.stdout
+    assert "waiting  02_use" in result.stdout
+    assert table.read_bytes() == before
+    assert "Traceback" not in result.stderr
+
+
+def test_declared_but_unwritten_product_is_an_error(project):
+    analysis(project, "run")
+    write_notebook(project.notebooks / "01_make.ipynb", MAKE[:-1])
+    result = analysis(project, "run")
+    write_notebook(project.notebooks / "01_make.ipynb", MAKE)
+    assert result.returncode == 1
+    assert "declares but did not write: data/processed/demo/linkage_excluded.parquet" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ('st.load("other")', r"uses 'other', but its header declares reads"),
+        ('st.save("linkage_index", table)', "but its header declares writes"),
+        ('st.raw("things")', "but its header declares reads"),
+        ('st.save("linkage_excluded", table.drop(columns="reason"))', "column reason: required"),
+    ],
+)
+def test_undeclared_or_invalid_use_is_refused(project, cell, words, monkeypatch):
+    from analysis.notebook import Header
+    from analysis.step import Step
+
+    analysis(project, "run")
+    header = Header("02_use", ("linkage_excluded",), ("linkage_excluded",))
+    st = Step(header, "demo", project)
+    with pytest.raises(Exception, match=words):
+        exec(cell, {"st": st, "table": st.load("linkage_excluded")})
+
+
+def test_two_runs_give_the_same_bytes_under_other_locale_zone_and_hash_seed(tmp_path):
+    found = []
+    for name, zone, seed in (("a", "Asia/Shanghai", "1"), ("b", "America/New_York", "2")):
+        project = Project(make_project(tmp_path / name))
+        result = analysis(project, "run", TZ=zone, PYTHONHASHSEED=seed, LANG="C")
+        assert result.returncode == 0, result.stdout
+        files = sorted(p for d in ("data/processed", "figures") for p in (project.root / d).rglob("*.*"))
+        files += sorted((project.build("demo") / "notebooks").glob("*.ipynb"))
+        found.append({p.relative_to(project.root): p.read_bytes() for p in files})
+    assert found[0] == found[1]
+    assert len(found[0]) >= 8
+
+
+def test_refresh_copies_outputs_by_cell_and_leaves_prose(project):
+    analysis(project, "run")
+    assert "updated  02_use" in analysis(project, "refresh").stdout
+    assert "same     02_use" in analysis(project, "refresh").stdout
+    notebook = nbformat.read(project.notebooks / "02_use.ipynb", as_version=4)
+    assert notebook.cells[-1].outputs[0].text == "3 rows\n"
+    assert [c.source for c in notebook.cells if c.cell_type == "code"] == USE
+    assert "3 fresh" in analysis(project, "run").stdout
+
+
+def test_memory_address_in_an_output_is_refused():
+    output = nbformat.v4.new_output("stream", name="stdout", text="<object object at 0x7f00>")
+    cell = nbformat.v4.new_code_cell("object()", outputs=[output])
+    with pytest.raises(ExecutionError, match="cell 1 prints"):
+        normalise(nbformat.v4.new_notebook(cells=[cell]))

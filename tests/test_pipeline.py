@@ -1,0 +1,189 @@
+import json
+
+import pytest
+from toy import MAKE, OTHER, USE, make_project, write_notebook
+
+from analysis import pipeline
+from analysis.parameters import ParameterError
+from analysis.pipeline import PipelineError, make_plan, run, status
+from analysis.project import Project, ProjectError
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(make_project(tmp_path / "toy"))
+
+
+class Kernel:
+    """Stands for papermill: writes every product of a step, the same bytes each time."""
+
+    def __init__(self):
+        self.ran = []
+
+    def __call__(self, plan, step):
+        self.ran.append(step)
+        for path in plan.products(step):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("{}" if path.suffix == ".json" else step)
+
+
+def ran(project, **options):
+    kernel = Kernel()
+    run(make_plan(project, "demo", **options), kernel)
+    return kernel.ran
+
+
+def why(project, step, **options):
+    outcomes = {outcome.step: outcome for outcome in status(make_plan(project, "demo", **options))}
+    return f"{outcomes[step].state}: {outcomes[step].why}"
+
+
+def edit(project, name, cells, **options):
+    write_notebook(project.notebooks / f"{name}.ipynb", cells, **options)
+
+
+def test_everything_runs_once_and_then_nothing(project):
+    assert sorted(ran(project)) == ["01_make", "02_use", "03_other"]
+    assert ran(project) == []
+    assert why(project, "02_use") == "fresh: "
+
+
+def test_status_before_the_first_run_says_so(project):
+    assert why(project, "01_make") == "stale: never run"
+    assert why(project, "02_use") == "stale: waits for 01_make"
+
+
+def test_prose_and_comments_re_run_nothing(project):
+    ran(project)
+    edit(project, "01_make", [*MAKE[:-1], f"{MAKE[-1]}  # as is"], prose="Other words")
+    assert ran(project) == []
+
+
+def test_edited_code_with_equal_output_re_runs_only_itself(project):
+    ran(project)
+    edit(project, "01_make", [*MAKE, "2 + 2"])
+    assert why(project, "01_make").startswith("stale: number of code cells: 5 -> 6; code cell 8 is new")
+    assert ran(project) == ["01_make"]
+
+
+def test_deleted_last_cell_is_noticed(project):
+    ran(project)
+    edit(project, "02_use", USE[:-1])
+    assert ran(project) == ["02_use"]
+
+
+def test_changed_parameter_is_named_with_both_values(project):
+    ran(project)
+    assert why(project, "01_make", settings=("01_make.rows=4",)) == "stale: parameter rows: 3 -> 4"
+    assert ran(project, settings=("01_make.rows=4",)) == ["01_make"]
+
+
+def test_changed_raw_file_is_named(project):
+    ran(project)
+    (project.source("things") / "things.txt").write_text("two\n")
+    assert "data/raw/things/things.txt changed" in why(project, "03_other")
+    assert sorted(ran(project)) == ["01_make", "03_other"]
+
+
+@pytest.mark.parametrize("damage", ["delete", "alter"])
+def test_damaged_product_is_rebuilt(project, damage):
+    ran(project)
+    table = project.table("demo", "linkage_excluded")
+    table.unlink() if damage == "delete" else table.write_text("else")
+    assert ran(project) == ["01_make"]
+    assert table.read_text() == "01_make"
+
+
+def test_changed_module_is_named(project, monkeypatch, tmp_path):
+    package = tmp_path / "analysis"
+    package.mkdir()
+    (package / "__init__.py").write_text("from analysis.step import step\n")
+    (package / "contracts.yml").write_text("")
+    (package / "step.py").write_text("x = 1\n")
+    monkeypatch.setattr(Project, "package", property(lambda self: package))
+    ran(project)
+    (package / "step.py").write_text('"""Words."""\nx = 1  # as before\n')
+    assert ran(project) == []
+    (package / "step.py").write_text("x = 22\n")
+    assert why(project, "03_other") == "stale: module analysis.step changed"
+
+
+def test_target_runs_with_what_it_needs(project):
+    assert ran(project, targets=("02_use",)) == ["01_make", "02_use"]
+    with pytest.raises(PipelineError, match="did you mean 02_use"):
+        make_plan(project, "demo", targets=("02_usw",))
+
+
+def test_partial_run_leaves_the_rest_known(project):
+    ran(project)
+    assert ran(project, targets=("01_make",)) == []
+    assert ran(project) == []
+
+
+def test_step_without_its_source_is_not_run_and_says_why(project):
+    plan = make_plan(project, "empty")
+    assert plan.selected == ()
+    assert plan.not_run["01_make"] == "profile empty has no things"
+    assert plan.not_run["02_use"] == "needs linkage_excluded"
+
+
+def test_failing_step_stops_its_branch_only(project):
+    kernel = Kernel()
+
+    def execute(plan, step):
+        if step == "01_make":
+            raise RuntimeError("no luck")
+        kernel(plan, step)
+
+    outcomes = {o.step: o for o in run(make_plan(project, "demo"), execute)}
+    assert outcomes["01_make"].state == "failed"
+    assert outcomes["01_make"].why == "no luck"
+    assert outcomes["02_use"].state == "waiting"
+    assert outcomes["03_other"].state == "run"
+
+
+def test_cycle_is_shown(project):
+    edit(project, "01_make", [MAKE[0], MAKE[1].replace('"things"', '"linkage_index"')])
+    edit(project, "02_use", [USE[0], USE[1].replace("writes=[]", 'writes=["linkage_index"]')])
+    with pytest.raises(PipelineError, match="circle.*01_make -> 02_use|circle.*02_use -> 01_make"):
+        make_plan(project, "demo")
+
+
+def test_two_steps_writing_one_table_are_named(project):
+    edit(project, "03_other", [OTHER[0], OTHER[1].replace("reads", 'writes=["linkage_excluded"], reads')])
+    with pytest.raises(PipelineError, match="linkage_excluded is written by 01_make and by 03_other"):
+        make_plan(project, "demo")
+
+
+def test_unknown_read_names_the_nearest(project):
+    edit(project, "03_other", [OTHER[0], OTHER[1].replace('"things"', '"thing"')])
+    with pytest.raises(PipelineError, match=r"reads 'thing'.*did you mean things"):
+        make_plan(project, "demo")
+
+
+def test_unknown_profile_and_parameter_stop_before_anything_runs(project):
+    with pytest.raises(ParameterError, match=r"unknown profile 'dmo' \(did you mean demo"):
+        make_plan(project, "dmo")
+    with pytest.raises(ParameterError, match="nothing was run"):
+        make_plan(project, "demo", settings=("01_make.rows=99",))
+    assert not project.build("demo").exists()
+
+
+def test_claims_of_two_steps_may_not_clash(tmp_path):
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    for path in files:
+        path.write_text(json.dumps({"x": {"value": 1, "step": path.stem}}))
+    with pytest.raises(PipelineError, match="x: claimed by a and by b"):
+        pipeline.gather_claims(files, tmp_path / "claims.json")
+    assert not (tmp_path / "claims.json").exists()
+
+
+def test_run_record_lists_what_was_not_run(project):
+    run(make_plan(project, "empty"), Kernel())
+    record = json.loads((project.build("empty") / "run.json").read_text())
+    assert set(record["not_run"]) == {"01_make", "02_use", "03_other"}
+
+
+def test_no_project_above_is_an_error(tmp_path):
+    with pytest.raises(ProjectError, match=r"no parameters.yml"):
+        Project.find(tmp_path)
