@@ -15,7 +15,14 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.census_layout import CODE_HEADER, PLACE_HEADERS, SHEETS, layout, normalise_header
+from analysis.census_layout import (
+    CODE_HEADER,
+    PLACE_HEADERS,
+    PRINTED,
+    SHEETS,
+    layout,
+    normalise_header,
+)
 from analysis.census_variables import broken_identities, fill_blank_parts, harmonise
 from analysis.corrections import apply_ledger, read_ledger
 
@@ -45,7 +52,7 @@ class CensusReading:
     counties
         One row per county: code, year, name, province, prefecture and the variables.
     national
-        One row: the national totals (2010: sums over provinces, averages that need microdata missing).
+        One row: the national totals (2010: sums over provinces, printed averages missing).
     provinces
         One row per province: code, name and the variables.
     quarantine
@@ -53,7 +60,8 @@ class CensusReading:
     corrections
         The ledger as applied.
     reconciliation
-        One row per province: printed population, sum of counties, sum of set-aside units, difference.
+        One row per province: printed population, sums of counties and of set-aside units,
+        difference.
     """
 
     counties: pd.DataFrame
@@ -90,8 +98,10 @@ def read_census(folder: Path, year: int) -> CensusReading:
     ledger = read_ledger(folder)
     entity = cells[CODE_HEADER].map(_as_code).fillna("row " + cells.index.to_series().astype(str))
     corrected = apply_ledger(cells.set_axis(entity), ledger, source=path.name).set_axis(cells.index)
-    places = _places(corrected, year)
-    problems = _code_problems(places, path.name) + _text_problems(corrected, places, path.name, year)
+    places = _places(corrected, year).assign(entity=entity.to_numpy())
+    problems = _code_problems(places, path.name)
+    problems += _text_problems(corrected, places, path.name, year)
+    problems += _fraction_problems(corrected, places, path.name, year)
     if problems:
         raise _listed(problems)
     counts = _counts(corrected, ledger, places, year)
@@ -153,20 +163,29 @@ def _places(cells: pd.DataFrame, year: int) -> pd.DataFrame:
     name = names[PLACE_HEADERS[year][-1]]
     filled = cells.drop(columns=[CODE_HEADER, *PLACE_HEADERS[year]]).notna().any(axis=1)
     subtotal = name.isin(_SUBTOTALS) | name.str.endswith(_DIRECT)
+    kinds = {  # later lines overrule earlier ones
+        "unit": code.isna(),
+        "subtotal": code.isna() & subtotal,
+        "national": code.isna() & (name == "全国"),
+        "note": code.isna() & ~filled,
+        "blank": code.isna() & ~filled & (name == ""),
+        "county": code.notna(),
+        "prefecture": code.str.endswith("00", na=False),
+        "province": code.str.endswith("0000", na=False),
+    }
     kind = pd.Series("unit", index=cells.index)
-    kind = kind.mask(code.isna() & subtotal, "subtotal").mask(code.isna() & (name == "全国"), "national")
-    kind = kind.mask(code.isna() & ~filled, "note").mask(code.isna() & ~filled & (name == ""), "blank")
-    kind = kind.mask(code.notna(), "county").mask(code.str.endswith("00", na=False), "prefecture")
-    kind = kind.mask(code.str.endswith("0000", na=False), "province")
-    # A subtotal row opens a group of its own, unless it only repeats the city above it.
-    opens = kind.isin(["province", "prefecture"]) | ((kind == "subtotal") & name.str.endswith(_DIRECT))
+    for label, mask in kinds.items():
+        kind = kind.mask(mask, label)
+    # Units directly under a province follow a subtotal row, which closes the prefecture above it.
+    direct = name.str.endswith(_DIRECT)
+    opens = kind.isin(["province", "prefecture"]) | ((kind == "subtotal") & direct)
     group = opens.cumsum()
     has_units = kind.isin(["county", "unit"]).groupby(group).transform("any")
     kind = kind.mask((kind == "prefecture") & ~has_units & ~subtotal, "city")
     province = name.where(kind == "province").ffill()
     prefecture = name.where(opens).ffill()
-    direct = prefecture.str.endswith(_DIRECT, na=False)
-    prefecture = prefecture.mask(direct, name) if year == 2010 else names["市"]
+    own = prefecture.str.endswith(_DIRECT, na=False)
+    prefecture = prefecture.mask(own, name) if year == 2010 else names["市"]
     return pd.DataFrame(
         {"code": code, "name": name, "province": province, "prefecture": prefecture, "kind": kind}
     )
@@ -195,7 +214,8 @@ def _code_problems(places: pd.DataFrame, file: str) -> list[str]:
         "a code begins with that of the province above it": starts != home,
     }
     return [
-        f"{file}, row {row}, column {CODE_HEADER}: {code!r} ({name}) breaks the rule: {rule}; {_MENDING}"
+        f"{file}, row {row}, column {CODE_HEADER}: {code!r} ({name}) breaks the rule: {rule}; "
+        f"{_MENDING}"
         for rule, mask in rules.items()
         for row, code, name in coded[mask][["code", "name"]].itertuples()
     ]
@@ -204,11 +224,31 @@ def _code_problems(places: pd.DataFrame, file: str) -> list[str]:
 def _text_problems(cells: pd.DataFrame, places: pd.DataFrame, file: str, year: int) -> list[str]:
     headers = [header for headers in layout(year).values() for header in headers]
     figures = cells.loc[~places["kind"].isin(["blank", "note"]), list(dict.fromkeys(headers))]
-    text = figures.map(lambda cell: cell is not None and not isinstance(cell, int | float)).stack()
+    text = figures.map(lambda cell: cell is not None and not isinstance(cell, int | float))
     return [
-        f"{file}, row {row}, column {header}: {cells.at[row, header]!r} ({places.at[row, 'name']}) "
-        f"is not a number; {_MENDING}"
-        for row, header in text[text].index
+        f"{file}, row {row}, column {header}: {figures.at[row, header]!r} is not a number "
+        f"({name}); {_MENDING}"
+        for row, name, marks in zip(
+            figures.index, places["name"].reindex(figures.index), text.to_numpy(), strict=True
+        )
+        for header in figures.columns[marks]
+    ]
+
+
+def _fraction_problems(
+    cells: pd.DataFrame, places: pd.DataFrame, file: str, year: int
+) -> list[str]:
+    """Counts that are no whole numbers: decimal points slipped in."""
+    headers = [h for name, hs in layout(year).items() if name not in PRINTED for h in hs]
+    figures = cells.loc[~places["kind"].isin(["blank", "note"]), headers]
+    return [
+        f"{file}, row {row}, column {header}: {cell!r} ({name}) is not a whole number; "
+        f"{_MENDING}"
+        for header in headers
+        for row, name, cell in zip(
+            figures.index, places["name"].reindex(figures.index), figures[header], strict=True
+        )
+        if isinstance(cell, float) and cell % 1
     ]
 
 
@@ -223,7 +263,7 @@ def _counts(
         columns = figures[headers].apply(pd.to_numeric)
         counts[name] = columns.sum(axis=1, min_count=1)
         hit = gone[gone["variable"].isin(headers)]["entity"]
-        set_missing[name] = places.loc[used, "code"].isin(hit)
+        set_missing[name] = places.loc[used, "entity"].isin(hit)
         counts[name] = counts[name].mask(set_missing[name])
     return fill_blank_parts(pd.DataFrame(counts), pd.DataFrame(set_missing))
 
@@ -232,11 +272,11 @@ def _identity_problems(
     counts: pd.DataFrame, values: pd.DataFrame, places: pd.DataFrame, file: str
 ) -> list[str]:
     kept = places.loc[counts.index, "kind"].isin(["county", "province", "national"])
+    unit = places["code"].fillna("") + " " + places["name"]
     return [
-        f"{file}, row {row}, column {column}: {places.at[row, 'code']} {places.at[row, 'name']} "
-        f"breaks the rule: {rule}; {_MENDING}"
+        f"{file}, row {row}, column {column}: {who} breaks the rule: {rule}; {_MENDING}"
         for mask, column, rule in broken_identities(counts[kept], values[kept])
-        for row in mask[mask].index
+        for row, who in unit[mask[mask].index].items()
     ]
 
 
@@ -279,7 +319,7 @@ def _national(places: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
     if (kind == "national").any():
         return harmonise(counts[kind == "national"]).reset_index(drop=True)
     total = counts[kind == "province"].sum().to_frame().T
-    averages = ["minority_share", "schooling", "floor_space", "rooms"]
+    averages = ["minority_share", "floor_space", "rooms"]
     return harmonise(total.assign(**dict.fromkeys(averages, float("nan"))))
 
 
@@ -293,13 +333,13 @@ def _quarantine(
         reason=rows["kind"].map(_REASONS),
     )
     counties = table[table["kind"] == "county"]
-    blank = counties[list(variables)].isna().stack()
-    index = blank[blank].index
-    cells = pd.DataFrame({"variable": index.get_level_values(1)}, index=index.get_level_values(0))
-    cells = cells.join(counties[["code", "name"]])
+    cells = pd.concat(
+        counties.loc[counties[name].isna(), ["code", "name", "entity"]].assign(variable=name)
+        for name in variables
+    )
     repaired = ledger[ledger["action"] == "set_missing"].drop_duplicates(["entity", "reason"])
-    why = cells["code"].map(repaired.groupby("entity")["reason"].agg("; ".join))
-    cells = cells.assign(value=None, reason=why.fillna("blank in the source"))
+    why = cells["entity"].map(repaired.groupby("entity")["reason"].agg("; ".join))
+    cells = cells.assign(value=None, reason=why.astype(object).fillna("blank in the source"))
     both = pd.concat([whole, cells[whole.columns]]).rename_axis("row").reset_index()
     return both.assign(year=year)[["year", "row", *whole.columns]].sort_values(
         ["row", "variable"], ignore_index=True

@@ -29,17 +29,23 @@ def _both(stem_2010: str, stem_2020: str) -> dict[int, list[str]]:
     return {2010: [f"{stem_2010}-{s}" for s in "男女"], 2020: [f"{stem_2020}_{s}" for s in "男女"]}
 
 
-_COLLEGE = (_both("大学专科", "大学专科"), _both("大学本科及以上", "本科及以上"))
-_SENIOR = (_both("高中", "高中"), *_COLLEGE)
+_ATTAINMENT = {
+    "never_schooled": _both("未上过学", "未上过学"),
+    "primary": _both("小学", "小学"),
+    "junior_secondary": _both("初中", "初中"),
+    "senior_secondary": _both("高中", "高中"),
+    "junior_college": _both("大学专科", "大学专科"),
+    "bachelor": _both("大学本科及以上", "本科及以上"),
+}
 _TERTIARY = {
     2010: ["仓储和邮政业", "交通运输、计算机服务和软件业", "信息传输、批发和零售业", "住宿和餐饮业",
            "金融业", "房地产业", "租赁和商务服务业", "科学研究、技术服务和地质勘察业",
-           "水利、环境和公共设施管理业", "居民服务和其他服务业", "教育", "卫生、社会保障和社会福利业",
-           "文化、体育和娱乐业", "公共管理和社会组织", "国际组织"],
-    2020: ["批发和零售业", "交通运输仓储和邮政业", "住宿和餐饮业", "信息传输软件和信息技术服务业", "金融业",
-           "房地产业", "租赁和商务服务业", "科学研究和技术服务业", "水利环境和公共设施管理业",
-           "居民服务修理和其服务业", "教育", "卫生和社会工作", "文化体育和娱乐业",
-           "公共管理社会保障和社会组织", "国际组织"],
+           "水利、环境和公共设施管理业", "居民服务和其他服务业", "教育",
+           "卫生、社会保障和社会福利业", "文化、体育和娱乐业", "公共管理和社会组织", "国际组织"],
+    2020: ["批发和零售业", "交通运输仓储和邮政业", "住宿和餐饮业", "信息传输软件和信息技术服务业",
+           "金融业", "房地产业", "租赁和商务服务业", "科学研究和技术服务业",
+           "水利环境和公共设施管理业", "居民服务修理和其服务业", "教育", "卫生和社会工作",
+           "文化体育和娱乐业", "公共管理社会保障和社会组织", "国际组织"],
 }  # fmt: skip
 
 # count -> headers whose sum it is, per year: single headers as (2010, 2020)
@@ -82,7 +88,6 @@ PRINTED: dict[str, tuple[str | None, str | None]] = {
     "printed_primary": ("第一产业(%)", None),
     "printed_secondary": ("第二产业(%)", None),
     "minority_share": ("少数民族人口比重(%)", "少数民族人口比重(%)"),
-    "schooling": ("平均受教育年限(年)-合计", "平均受教育年限_合计"),
     "floor_space": ("人均住房建筑面积(平方米/人)", "人均住房建筑面积"),
     "rooms": ("平均每户住房间数(间/户)", "平均每户住房间数"),
 }
@@ -108,8 +113,7 @@ def layout(year: int) -> dict[str, list[str]]:
     found["children"] = [header for pair in ages[:_CHILD_GROUPS] for header in pair]
     found["aged65"] = [header for pair in ages[-_OLD_GROUPS:] for header in pair]
     found["middle"] = [header for pair in ages[_CHILD_GROUPS:-_OLD_GROUPS] for header in pair]
-    found["senior_high"] = [header for level in _SENIOR for header in level[year]]
-    found["college"] = [header for level in _COLLEGE for header in level[year]]
+    found |= {level: headers[year] for level, headers in _ATTAINMENT.items()}
     found["tertiary"] = _TERTIARY[year]
     found["moved_in"] = (
         ["迁入人口(人)-本县(市)/本市市区", "迁入人口(人)-本省其他县(市)、市区", "迁入人口(人)-外省"]

@@ -11,11 +11,19 @@ from __future__ import annotations
 import pandas as pd
 
 ROUNDING = 0.02  # shares are printed to two decimals, some of them rounded twice
+YEARS_OF = {
+    "never_schooled": 0,
+    "primary": 6,
+    "junior_secondary": 9,
+    "senior_secondary": 12,
+    "junior_college": 15,
+    "bachelor": 16,
+}  # years of schooling of a level; postgraduates are counted with bachelors in 2010
 PART_SLACK = 3  # persons: three counties of 2010 print a tertiary industry 1-3 persons off
 
 _PARTS_OF = {
     "population": ("men", "women", "urban", "rural", "children", "middle", "aged65", "moved_in",
-                   "illiterate", "senior_high", "college"),
+                   "illiterate", *YEARS_OF),
     "households": ("one_person", "elderly_households"),
     "employed": ("agriculture", "mining", "manufacturing", "utilities", "construction", "tertiary"),
     "occupied": ("professional",),
@@ -68,6 +76,7 @@ def harmonise(counts: pd.DataFrame) -> pd.DataFrame:
     One row per unit, columns as in the contract; shares in percent.
     """
     adults = counts["population"] - counts["children"]
+    college = counts["junior_college"] + counts["bachelor"]
     values = {
         "population": counts["population"].astype("Int64"),
         "sex_ratio": _percent(counts["men"], counts["women"]),
@@ -80,15 +89,17 @@ def harmonise(counts: pd.DataFrame) -> pd.DataFrame:
         "age65_share": _percent(counts["aged65"], counts["population"]),
         "elderly_household_share": _percent(counts["elderly_households"], counts["households"]),
         "inmigrant_share": _percent(counts["moved_in"], counts["population"]),
-        "schooling": counts["schooling"],
+        "schooling": _mean_schooling(counts),
         "illiteracy": _percent(counts["illiterate"], adults),
-        "senior_high_share": _percent(counts["senior_high"], adults),
-        "college_share": _percent(counts["college"], adults),
+        "senior_high_share": _percent(counts["senior_secondary"] + college, adults),
+        "college_share": _percent(college, adults),
     }
     return pd.DataFrame(values | _employment(counts) | _housing(counts))
 
 
-def broken_identities(counts: pd.DataFrame, values: pd.DataFrame) -> list[tuple[pd.Series, str, str]]:
+def broken_identities(
+    counts: pd.DataFrame, values: pd.DataFrame
+) -> list[tuple[pd.Series, str, str]]:
     """Rows whose counts contradict one another or the printed figures.
 
     Returns
@@ -101,6 +112,8 @@ def broken_identities(counts: pd.DataFrame, values: pd.DataFrame) -> list[tuple[
         for part in parts
         if part in counts
     ]
+    attained = counts[list(YEARS_OF)].sum(axis=1, skipna=False)
+    rules.append((attained > counts["population"], "primary", "attainment within the population"))
     sums = {
         "men + women": ("population", ("men", "women"), 0),
         "urban + rural": ("population", ("urban", "rural"), 0),
@@ -114,9 +127,23 @@ def broken_identities(counts: pd.DataFrame, values: pd.DataFrame) -> list[tuple[
         if printed in counts:
             gap = (counts[printed] - values[ours]).abs()
             rules.append((gap > ROUNDING, printed, f"printed figure equals the recomputed {ours}"))
-    shares = [name for name in values if name.endswith("_share") or name in ("illiteracy", "schooling")]
+    shares = [
+        name
+        for name in map(str, values)
+        if name.endswith("_share") or name in ("illiteracy", "schooling")
+    ]
     rules += [((values[v] > 100) | (values[v] < 0), v, "a share lies in 0-100") for v in shares]
     return [rule for rule in rules if rule[0].any()]
+
+
+def _mean_schooling(counts: pd.DataFrame) -> pd.Series:
+    """Years by level over the persons whose level is recorded.
+
+    The printed means differ in base (aged 15 and over in 2010; in 2020 all whose level is recorded
+    but pre-school), so both years are computed alike.
+    """
+    years = sum(counts[level] * length for level, length in YEARS_OF.items())
+    return years / _positive(counts[list(YEARS_OF)].sum(axis=1, skipna=False))
 
 
 def _employment(counts: pd.DataFrame) -> dict[str, pd.Series]:

@@ -1,8 +1,8 @@
 """The corrections ledger: every repair of a source is a reviewed row, never a line of code.
 
-A ledger `corrections.yml` lies beside the source it repairs. Each row names the cell, the wrong value
-that is expected there, what to do, and why. The ledger fails loudly when the expected wrong value is
-no longer in the source: then either the source was repaired or the row is stale, and a person decides.
+A ledger `corrections.yml` lies beside the source it repairs. Each row names the cell, the wrong
+value that is expected there, what to do, and why. The ledger fails loudly when the expected wrong
+value is no longer in the source: the source was repaired or the row is stale, a person decides.
 """
 
 from __future__ import annotations
@@ -78,10 +78,12 @@ def apply_ledger(cells: pd.DataFrame, ledger: pd.DataFrame, *, source: str) -> p
         if row["variable"] not in cells.columns or (cells.index == row["entity"]).sum() != 1:
             problems.append(f"{where}: no such cell")
             continue
-        at = (int((cells.index == row["entity"]).argmax()), cells.columns.get_loc(row["variable"]))
+        at = (list(cells.index).index(row["entity"]), list(cells.columns).index(row["variable"]))
         found = cells.iat[at]
         if not _same(found, row["expected"]):
-            problems.append(f"{where}: expected the wrong value {row['expected']!r}, found {found!r}")
+            problems.append(
+                f"{where}: expected the wrong value {row['expected']!r}, found {found!r}"
+            )
             continue
         corrected.iat[at] = _mended(found, row["action"], row["value"])
     if problems:
@@ -94,7 +96,9 @@ def _faults(row: dict[str, Any]) -> list[str]:
     missing = [field for field in FIELDS if field not in row]
     if missing:
         return [f"lacks {', '.join(missing)}"]
-    faults = [] if row["action"] in ACTIONS else [f"action {row['action']!r} is not one of {ACTIONS}"]
+    faults = (
+        [] if row["action"] in ACTIONS else [f"action {row['action']!r} is not one of {ACTIONS}"]
+    )
     return faults + ([] if str(row["reason"]).strip() else ["gives no reason"])
 
 

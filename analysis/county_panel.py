@@ -12,14 +12,15 @@ import pandas as pd
 
 from analysis.census import CensusReading
 from analysis.corrections import apply_ledger, read_ledger
-from analysis.crosswalk import name_stem
+from analysis.crosswalk import linked_units, name_stem
+from analysis.linkage_audit import audit_census, audit_matches, audit_poverty
 
 RURAL_LIMIT = 40.0  # percent rural in 2010, above which a county belongs to the rural sample
 REGIONS = {
     "east": "北京市 天津市 河北省 上海市 江苏省 浙江省 福建省 山东省 广东省 海南省",
     "central": "山西省 安徽省 江西省 河南省 湖北省 湖南省",
-    "west": "内蒙古自治区 广西壮族自治区 重庆市 四川省 贵州省 云南省 西藏自治区 陕西省 甘肃省 青海省 "
-    "宁夏回族自治区 新疆维吾尔自治区",
+    "west": "内蒙古自治区 广西壮族自治区 重庆市 四川省 贵州省 云南省 西藏自治区 陕西省 甘肃省 "
+    "青海省 宁夏回族自治区 新疆维吾尔自治区",
     "northeast": "辽宁省 吉林省 黑龙江省",
 }
 _REGION_OF = {province: region for region, names in REGIONS.items() for province in names.split()}
@@ -31,7 +32,6 @@ _RELIEF_COLUMNS = {
     "纬度": "lat",
     "地形起伏度": "relief",
 }
-_AUDIT = ["source", "outcome", "reason", "count", "codes"]
 
 
 def region_of(province: pd.Series) -> pd.Series:
@@ -135,7 +135,7 @@ def match_lights(lights: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
     One row per code of the source: source_code, code (2020; missing where there is no linked
     county) and rule (`code of 2020`, `code of 2010`, or why it did not match).
     """
-    linked = _linked(links)
+    linked = linked_units(links)
     found = pd.DataFrame({"source_code": lights["code"].unique()})
     current = found["source_code"].where(found["source_code"].isin(linked["code_2020"]))
     earlier = found["source_code"].map(linked.set_index("code_2010")["code_2020"])
@@ -179,7 +179,7 @@ def match_relief(relief: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
     -------
     One row per row of the source: source_code, code (2020, missing where unmatched), rule.
     """
-    linked = _linked(links)
+    linked = linked_units(links)
     rows = relief[["code", "province"]].rename(columns={"code": "source_code"})
     rows["stem"] = relief["name"].map(name_stem, na_action="ignore")
     rows["code"] = pd.NA
@@ -199,7 +199,9 @@ def match_relief(relief: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
         keyed = keyed[~keyed.duplicated(["key", "stem"], keep=False)]
         open_rows = rows[rows["code"].isna() & rows["stem"].notna()]
         open_rows = open_rows[~open_rows.duplicated([left, "stem"], keep=False)]
-        hits = open_rows.reset_index().merge(keyed, left_on=[left, "stem"], right_on=["key", "stem"])
+        hits = open_rows.reset_index().merge(
+            keyed, left_on=[left, "stem"], right_on=["key", "stem"]
+        )
         rows.loc[hits["index"], "code"] = hits["found"].to_numpy()
         rows.loc[hits["index"], "rule"] = rule
     rows.loc[rows["stem"].isna(), "rule"] = "no name and no position in the source"
@@ -236,7 +238,7 @@ def build_census_panel(
     audit : DataFrame
         source, outcome, reason, count, codes: what became of every unit of every source.
     """
-    linked = _linked(links).set_index("code_2020")
+    linked = linked_units(links).set_index("code_2020")
     before = census_2010.counties.set_index("code").loc[linked["code_2010"]]
     rural = pd.Series((before["rural_share"] > RURAL_LIMIT).to_numpy(), index=linked.index)
     after = census_2020.counties.set_index("code").loc[linked.index]
@@ -257,42 +259,19 @@ def build_census_panel(
     panel = panel[[*_leading(places), *(c for c in panel if c not in _leading(places))]]
     audit = pd.concat(
         [
-            _audit_census(census_2010, links, 2010),
-            _audit_census(census_2020, links, 2020),
-            _audit_poverty(poverty, links),
-            _audit_matches(match_lights(lights, links), linked.index, "county_lights"),
-            _audit_matches(match_relief(relief, links), linked.index, "county_relief"),
+            audit_census(census_2010, links, 2010),
+            audit_census(census_2020, links, 2020),
+            audit_poverty(poverty, links),
+            audit_matches(match_lights(lights, links), linked.index, "county_lights"),
+            audit_matches(match_relief(relief, links), linked.index, "county_relief"),
         ],
         ignore_index=True,
     )
     return panel.sort_values(["code", "year"], ignore_index=True), audit
 
 
-def audit_boundaries(panel: pd.DataFrame, boundary_codes: pd.Series) -> pd.DataFrame:
-    """Audit rows for a map layer, to be appended to the audit of `build_census_panel`.
-
-    Parameters
-    ----------
-    panel
-        The county panel.
-    boundary_codes
-        County codes of the layer.
-    """
-    codes = pd.Series(boundary_codes.astype(str).unique())
-    inside = codes.where(codes.isin(panel["code"]))
-    rule = inside.notna().map(
-        {True: "code of 2020", False: "no linked county of the census has this code"}
-    )
-    matches = pd.DataFrame({"source_code": codes, "code": inside, "rule": rule})
-    return _audit_matches(matches, pd.Index(panel["code"].unique()), "boundaries")
-
-
 def _leading(places: pd.DataFrame) -> list[str]:
-    return ["code", "year", *(c for c in places if c in ("name", "province", "prefecture", "region"))]
-
-
-def _linked(links: pd.DataFrame) -> pd.DataFrame:
-    return links[links["code_2020"].notna() & links["code_2010"].notna()]
+    return ["code", "year", *places.columns.intersection(["name", "province", "prefecture"])]
 
 
 def _relief_columns(relief: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
@@ -304,61 +283,6 @@ def _relief_columns(relief: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
 def _radiance_columns(lights: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
     wide = lights_by_county(lights, links).pivot(index="code", columns="year", values="radiance")
     return wide[[2013, 2020]].add_prefix("radiance_").rename_axis(columns=None)
-
-
-def _audit_rows(source: str, units: pd.DataFrame) -> pd.DataFrame:
-    """One row per outcome and reason; `units` has outcome, reason and code, one row per unit."""
-    grouped = units.groupby(["outcome", "reason"], sort=True)["code"]
-    rows = grouped.agg(count="size", codes=lambda codes: " ".join(sorted(codes.dropna())))
-    rows = rows.reset_index().assign(source=source)
-    rows.loc[rows["outcome"] == "matched", "codes"] = ""
-    return rows[_AUDIT]
-
-
-def _audit_census(census: CensusReading, links: pd.DataFrame, year: int) -> pd.DataFrame:
-    here = links[links[f"code_{year}"].notna()]
-    matched = ~here["method"].str.startswith("unmatched")
-    reviewed = ~here["reason"].str.startswith(("development zone", "no unit"))
-    reason = here["reason"].mask(reviewed, "dissolved, newly formed or without a code: reviewed rows")
-    counties = pd.DataFrame(
-        {
-            "outcome": matched.map({True: "matched", False: "not matched"}),
-            "reason": reason.mask(matched, here["method"]),
-            "code": here[f"code_{year}"],
-        }
-    )
-    rows = census.quarantine[census.quarantine["variable"] == "*"]
-    aside = rows[["reason", "code"]].assign(outcome="row set aside")
-    return _audit_rows(f"census_county_{year}", pd.concat([counties, aside]))
-
-
-def _audit_poverty(poverty: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
-    linked = poverty["code"].isin(_linked(links)["code_2020"])
-    why = poverty["code"].map(links.dropna(subset="code_2020").set_index("code_2020")["reason"])
-    why = why.fillna("no unit of its own in the census of 2020")
-    units = pd.DataFrame(
-        {
-            "outcome": linked.map({True: "matched", False: "not matched"}),
-            "reason": why.mask(linked, "code of 2020"),
-            "code": poverty["code"],
-        }
-    )
-    return _audit_rows("poverty_county_notice", units)
-
-
-def _audit_matches(matches: pd.DataFrame, counties: pd.Index, source: str) -> pd.DataFrame:
-    units = pd.DataFrame(
-        {
-            "outcome": matches["code"].notna().map({True: "matched", False: "not matched"}),
-            "reason": matches["rule"],
-            "code": matches["source_code"],
-        }
-    )
-    lacking = counties[~counties.isin(matches["code"])]
-    missing = pd.DataFrame(
-        {"outcome": "county without a value", "reason": "not in the source", "code": lacking}
-    )
-    return _audit_rows(source, pd.concat([units, missing]))
 
 
 def _refuse(faults: dict[str, pd.Series], table: pd.DataFrame, file: str) -> None:

@@ -15,14 +15,19 @@ import pandas as pd
 POPULATION_RATIO = (0.6, 1.6)  # 2020 / 2010; outside, a changed area is likelier than migration
 _ACTIONS = ("link", "area", "none")
 _COLUMNS = [
-    "code_2020", "code_2010", "name_2020", "name_2010", "province", "method", "reason", "area_changed",
+    "code_2020", "code_2010", "name_2020", "name_2010", "province", "method", "reason",
+    "area_changed",
 ]  # fmt: skip
 _ETHNIC = (
-    "蒙古族 蒙古 回族 藏族 维吾尔 苗族 彝族 壮族 布依族 朝鲜族 满族 侗族 瑶族 白族 土家族 哈尼族 哈萨克族 哈萨克 "
-    "傣族 黎族 傈僳族 佤族 畲族 拉祜族 水族 东乡族 纳西族 景颇族 柯尔克孜 土族 达斡尔族 仫佬族 羌族 布朗族 "
-    "撒拉族 毛南族 仡佬族 锡伯 阿昌族 普米族 塔吉克 怒族 鄂温克族 鄂温克 德昂族 保安族 裕固族 独龙族 鄂伦春 各族"
-).split()
-_UNITS = ("自治县", "自治旗", "联合旗", "行政委员会", "行委", "特区", "县", "市", "区", "旗")
+    "蒙古族", "蒙古", "回族", "藏族", "维吾尔", "苗族", "彝族", "壮族", "布依族", "朝鲜族", "满族",
+    "侗族", "瑶族", "白族", "土家族", "哈尼族", "哈萨克族", "哈萨克", "傣族", "黎族", "傈僳族",
+    "佤族", "畲族", "拉祜族", "水族", "东乡族", "纳西族", "景颇族", "柯尔克孜", "土族", "达斡尔族",
+    "仫佬族", "羌族", "布朗族", "撒拉族", "毛南族", "仡佬族", "锡伯", "阿昌族", "普米族", "塔吉克",
+    "怒族", "鄂温克族", "鄂温克", "德昂族", "保安族", "裕固族", "独龙族", "鄂伦春", "各族",
+)  # fmt: skip
+_UNITS = (
+    "自治县", "自治旗", "联合旗", "行政委员会", "行委", "特区", "县", "市", "区", "旗",
+)  # fmt: skip
 
 
 def name_stem(name: str) -> str:
@@ -35,8 +40,8 @@ def name_stem(name: str) -> str:
 
     Returns
     -------
-    The stem, 玉屏. A name whose stem would be shorter than two characters keeps its unit (滦县), since
-    one character identifies nothing; 巿 (U+5DFF) is read as 市.
+    The stem, 玉屏. A name whose stem would be shorter than two characters keeps its unit (滦县),
+    since one character identifies nothing; 巿 (U+5DFF) is read as 市.
     """
     clean = "".join(name.split()).replace("巿", "市")
     unit = next((suffix for suffix in _UNITS if clean.endswith(suffix)), "")
@@ -68,15 +73,14 @@ def read_manual(folder: Path) -> pd.DataFrame:
     path = folder / "manual_2010_2020.csv"
     rows = pd.read_csv(path, dtype=str, keep_default_na=False)
     linked = rows["action"] == "link"
+    twice = {
+        year: linked & rows[f"code_{year}"].where(linked).duplicated() for year in ("2010", "2020")
+    }
     faults = {
         f"the action is one of {_ACTIONS}": ~rows["action"].isin(_ACTIONS),
         "a row has a reason": rows["reason"].str.strip() == "",
-        "a unit of 2010 is linked once": linked & rows[linked]["code_2010"].duplicated().reindex(
-            rows.index, fill_value=False
-        ),
-        "a unit of 2020 is linked once": linked & rows[linked]["code_2020"].duplicated().reindex(
-            rows.index, fill_value=False
-        ),
+        "a unit of 2010 is linked once": twice["2010"],
+        "a unit of 2020 is linked once": twice["2020"],
     }
     problems = [
         f"{path.name}, row {row + 2}: broken rule: {rule}"
@@ -104,8 +108,8 @@ def link_counties(
     Returns
     -------
     One row per county of 2020 and per unmatched county of 2010: code_2020, code_2010, name_2020,
-    name_2010, province, method, reason, area_changed. `area_changed` is True where a manual row says
-    so or where the population of 2020 is outside 0.6-1.6 times that of 2010 (`POPULATION_RATIO`).
+    name_2010, province, method, reason, area_changed. `area_changed` is True where a manual row
+    says so or where the population of 2020 is outside 0.6-1.6 times that of 2010.
 
     Raises
     ------
@@ -128,6 +132,11 @@ def link_counties(
     links = _with_names(links, counties_2010, counties_2020)
     links["area_changed"] = _area_changed(links, manual, counties_2010, counties_2020)
     return links[_COLUMNS].sort_values(["code_2020", "code_2010"], ignore_index=True)
+
+
+def linked_units(links: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `link_counties` that link a county of 2010 with one of 2020."""
+    return links[links["code_2020"].notna() & links["code_2010"].notna()]
 
 
 def _check_manual(manual: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame) -> None:
@@ -181,8 +190,10 @@ def _stem_pairs(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 
 def _unmatched(left: pd.DataFrame, manual: pd.DataFrame, year: str) -> pd.DataFrame:
     code = f"code_{year}"
-    known = manual[manual["action"] != "link"].groupby(code)["reason"].agg(
-        lambda reasons: "; ".join(dict.fromkeys(reasons))
+    known = (
+        manual[manual["action"] != "link"]
+        .groupby(code)["reason"]
+        .agg(lambda reasons: "; ".join(dict.fromkeys(reasons)))
     )
     zone = (year == "2020") & left["code"].str[4].eq("7")
     fallback = zone.map(
@@ -191,7 +202,7 @@ def _unmatched(left: pd.DataFrame, manual: pd.DataFrame, year: str) -> pd.DataFr
             False: "no unit of that code or name in the other census",
         }
     )
-    reason = left["code"].map(known).fillna(fallback)
+    reason = left["code"].map(known).astype(object).fillna(fallback)
     return pd.DataFrame({code: left["code"], "reason": reason, "method": f"unmatched_{year}"})
 
 

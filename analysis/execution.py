@@ -74,7 +74,7 @@ def _papermill(plan: Plan, step: str, partial: Path) -> Any:
                 parameters=changed,
                 kernel_name="python3",
                 progress_bar=False,
-                extra_arguments=["--IPKernelApp.log_level=40"],
+                extra_arguments=["--IPKernelApp.log_level=50"],
             )
     except papermill.PapermillExecutionError as error:
         raise ExecutionError(_failure(plan, step, error, partial)) from None

@@ -19,6 +19,7 @@ from analysis.storage import write_csv
 if TYPE_CHECKING:
     from IPython.display import HTML, Image
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
     from pandas.io.formats.style import Styler
 
     from analysis.tables import Table
@@ -84,50 +85,32 @@ def save_figure(
         Listing missing glyphs, overlapping and clipped texts of both languages; no file of the
         figure is then written.
     """
-    drawn = {lang: _draw(draw, lang, simulated) for lang in LANGUAGES}
+    drawn = {lang: _draw(draw, lang) for lang in LANGUAGES}
     if problems := [fault for lang, fig in drawn.items() for fault in _faults(fig, lang)]:
         raise ExhibitError(bullet_list(f"figure {stem.name} cannot be read:", problems))
+    boxes = {lang: _stamp(fig, lang) if simulated else None for lang, fig in drawn.items()}
     for lang, fig in drawn.items():
         for kind in METADATA:
             with atomic_file(stem.with_name(f"{stem.name}{LANGUAGES[lang]}.{kind}")) as temporary:
-                temporary.write_bytes(_render(fig, kind))
+                temporary.write_bytes(_render(fig, kind, boxes[lang]))
     write_csv(stem.with_name(f"{stem.name}.csv"), data.drop(columns="geometry", errors="ignore"))
-    return _image(drawn["en"])
+    return _image(drawn["en"], boxes["en"])
 
 
 def show_figure(draw: "Callable[[str], Figure]", *, simulated: bool) -> "Image":
     """Return the English figure for the notebook, stamped where it is simulated."""
-    return _image(_draw(draw, "en", simulated))
+    fig = _draw(draw, "en")
+    return _image(fig, _stamp(fig, "en") if simulated else None)
 
 
-def _draw(draw: "Callable[[str], Figure]", lang: str, simulated: bool) -> "Figure":
+def _draw(draw: "Callable[[str], Figure]", lang: str) -> "Figure":
+    """Draw a figure and take it from pyplot, which would show it a second time."""
+    from matplotlib import pyplot as plt
+
     with figure_style.style():
         fig = draw(lang)
-        if simulated:
-            _stamp(fig, lang)
+        plt.close(fig)
     return fig
-
-
-def _stamp(fig: "Figure", lang: str) -> None:
-    """Add a band with the stamp on top, moving nothing below it."""
-    width, height = fig.get_size_inches()
-    band = STAMP_HEIGHT_MM / figure_style.MM_PER_INCH
-    share = height / (height + band)
-    engine = fig.get_layout_engine()
-    if engine is not None:
-        engine.set(rect=(0, 0, 1, share))  # type: ignore[call-arg]
-    else:
-        for ax in fig.axes:
-            box = ax.get_position(original=True)
-            ax.set_position([box.x0, box.y0 * share, box.width, box.height * share])
-        for text in fig.texts:
-            text.set_y(text.get_position()[1] * share)
-    fig.set_size_inches(width, height + band)
-    text = fig.text(
-        0.5, 1 - (1 - share) / 2, STAMP[lang], ha="center", va="center",
-        color=figure_style.PALETTE["vermillion"], fontsize=figure_style.TEXT_SIZE,
-    )  # fmt: skip
-    text.set_in_layout(False)
 
 
 def _faults(fig: "Figure", lang: str) -> list[str]:
@@ -142,17 +125,31 @@ def _faults(fig: "Figure", lang: str) -> list[str]:
         ]
 
 
-def _render(fig: "Figure", kind: str, dpi: int = PNG_DPI) -> bytes:
+def _stamp(fig: "Figure", lang: str) -> "Bbox":
+    """Write the stamp into a band above the figure, which stays as it is; return the new box."""
+    from matplotlib.transforms import Bbox
+
+    width, height = fig.get_size_inches()
+    band = STAMP_HEIGHT_MM / figure_style.MM_PER_INCH
+    with figure_style.style():
+        fig.text(
+            0.5, 1 + band / height / 2, STAMP[lang], ha="center", va="center",
+            color=figure_style.PALETTE["vermillion"], fontsize=figure_style.TEXT_SIZE,
+        ).set_in_layout(False)  # fmt: skip
+    return Bbox([[0, 0], [width, height + band]])
+
+
+def _render(fig: "Figure", kind: str, box: "Bbox | None", dpi: int = PNG_DPI) -> bytes:
     buffer = io.BytesIO()
     with figure_style.style():
-        fig.savefig(buffer, format=kind, dpi=dpi, metadata=METADATA[kind])
+        fig.savefig(buffer, format=kind, dpi=dpi, bbox_inches=box, metadata=METADATA[kind])
     return buffer.getvalue()
 
 
-def _image(fig: "Figure") -> "Image":
+def _image(fig: "Figure", box: "Bbox | None") -> "Image":
     from IPython.display import Image
 
-    return Image(_render(fig, "png", SCREEN_DPI), format="png")
+    return Image(_render(fig, "png", box, SCREEN_DPI), format="png")
 
 
 def save_table(stem: Path, build: "Callable[[str], Table]", *, simulated: bool) -> "HTML":

@@ -34,7 +34,9 @@ def load_rural_poverty(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     if (wrong := total[total != printed]).size:
         raise ValueError(
             f"{folder.name}/{REGIONAL}: regions do not sum to {NATIONAL} in "
-            + ", ".join(f"{year} ({value} against {printed[year]})" for year, value in wrong.items())
+            + ", ".join(
+                f"{year} ({value} against {printed[year]})" for year, value in wrong.items()
+            )
         )
     return national, regional
 

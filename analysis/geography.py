@@ -41,9 +41,12 @@ REGION_LABELS: dict[str, dict[str, str]] = {
     "northeast": {"en": "Northeast", "zh": "东北"},
 }
 
-# 冷湖行委 stands in the table of the 832 under 630104, the code of a city district of Xining.
-# It had no code of its own and became part of 茫崖市 (632803) in 2018.
-POVERTY_CODE_FIXES: dict[tuple[str, str], str] = {("630104", "冷湖行委"): "632803"}
+# 冷湖行委 stands in the table of the 832 under 630104, the code of a city district of Xining, which
+# poverty_list.load_list corrects to 632858. It became part of 茫崖市 (632803) in 2018.
+POVERTY_CODE_FIXES: dict[tuple[str, str], str] = {
+    ("630104", "冷湖行委"): "632803",
+    ("632858", "冷湖行委"): "632803",
+}
 
 _LAYER_COLUMNS = {
     "counties": (
@@ -119,6 +122,22 @@ def load_maritime_line(folder: Path) -> GeoDataFrame:
         If the file is missing or is not the expected layer.
     """
     return _load_layer(folder, "maritime_line")
+
+
+def load_layers(folder: Path) -> tuple[GeoDataFrame, GeoDataFrame, GeoDataFrame]:
+    """Read counties, provinces and the maritime line, in the order in which the maps take them.
+
+    Parameters
+    ----------
+    folder : Path
+        Source folder ``boundaries``.
+
+    Returns
+    -------
+    tuple of GeoDataFrame
+        See `load_counties`, `load_provinces` and `load_maritime_line`.
+    """
+    return load_counties(folder), load_provinces(folder), load_maritime_line(folder)
 
 
 def to_albers(frame: GeoDataFrame) -> GeoDataFrame:

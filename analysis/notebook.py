@@ -7,12 +7,14 @@ A notebook is one pipeline step. Its cell tagged `parameters` declares the param
 import ast
 import functools
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from analysis.parameters import Parameter, ParameterError, nearest, read_parameters
 from analysis.project import ProjectError, bullet_list
+from analysis.step import Header
 
 LEVELS = ("household", "village", "county", "aggregate")
 LISTS = ("reads", "writes", "figures", "tables")
@@ -20,32 +22,6 @@ LISTS = ("reads", "writes", "figures", "tables")
 
 class HeaderError(ProjectError):
     """A notebook lacks its header, or its header is not literal."""
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a step reads and writes.
-
-    Attributes
-    ----------
-    step : str
-        Name, equal to the notebook's file name.
-    reads : tuple of str
-        Tables and raw sources; `profile_sources` stands for every source of the profile.
-    writes : tuple of str
-        Tables.
-    figures, tables : tuple of str
-        Numbered exhibits.
-    level : str
-        What the output discloses: household, village, county or aggregate.
-    """
-
-    step: str
-    reads: tuple[str, ...] = ()
-    writes: tuple[str, ...] = ()
-    figures: tuple[str, ...] = ()
-    tables: tuple[str, ...] = ()
-    level: str = "county"
 
 
 @dataclass(frozen=True)
@@ -88,13 +64,13 @@ def read_notebook(path: Path) -> Notebook:
     header: Header | None = None
     code: dict[int, str] = {}
     imports: set[str] = set()
-    for number, cell in enumerate(_cells(path), start=1):
-        if cell.cell_type != "code":
+    for number, (kind, source, tags) in enumerate(_cells(path), start=1):
+        if kind != "code":
             continue
         where = f"{path.name}, cell {number}"
-        tree = _parse(cell.source, where)
-        if "parameters" in cell.metadata.get("tags", []):
-            parameters = read_parameters(cell.source, where)
+        tree = _parse(source, where)
+        if "parameters" in tags:
+            parameters = read_parameters(source, where)
             continue
         code[number] = digest(tree)
         imports |= imported_modules(tree)
@@ -134,13 +110,16 @@ def read_notebooks(folder: Path) -> dict[str, Notebook]:
     return notebooks
 
 
-def _cells(path: Path) -> list[Any]:
-    import nbformat
-
+def _cells(path: Path) -> list[tuple[str, str, list[str]]]:
+    """Return (type, source, tags) of each cell; read as JSON, since nbformat imports slowly."""
     try:
-        return list(nbformat.read(path, as_version=4).cells)
-    except Exception as error:
-        raise HeaderError(f"{path.name} is not a notebook: {error}") from None
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        return [
+            (cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", []))
+            for cell in cells
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise HeaderError(f"{path.name} is not a notebook of format 4: {error!r}") from None
 
 
 def _parse(source: str, where: str) -> ast.Module:

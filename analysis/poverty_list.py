@@ -65,7 +65,9 @@ def parse_notice(folder: Path) -> pd.DataFrame:
         elif year and isinstance(cells[1], int | float):
             names = [name for name in map(_clean, str(cells[2] or "").split("、")) if name]
             if len(names) != cells[1]:
-                problems.append(f"row {number}: {label} {year} declares {cells[1]}, lists {len(names)}")
+                problems.append(
+                    f"row {number}: {label} {year} declares {cells[1]}, lists {len(names)}"
+                )
             rows += [(label, name, number, year, planned) for name in names]
     columns = ["province", "name", "row", "delisted_year", "planned"]
     notice = pd.DataFrame(rows, columns=columns)
@@ -85,8 +87,8 @@ def load_list(facts_folder: Path) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame with code (2020), code10 (2010, missing where there was no coded unit), name, province,
-    prefecture, delisted_year (Int64), sorted by code; 832 rows with unique codes.
+    DataFrame with code (2020), code10 (2010, missing where there was no coded unit), name,
+    province, prefecture, delisted_year (Int64), sorted by code; 832 rows with unique codes.
 
     Raises
     ------
@@ -146,7 +148,8 @@ def _clean(cell: Any) -> str:
 def _total_problems(notice: pd.DataFrame, declared: dict[int, int]) -> list[str]:
     found = notice.groupby("delisted_year").size().to_dict()
     problems = [
-        f"block of {year}: {found.get(year, 0)} counties, declared {declared.get(year)}, official {count}"
+        f"block of {year}: {found.get(year, 0)} counties, declared {declared.get(year)}, "
+        f"official {count}"
         for year, count in BLOCK_COUNTS.items()
         if not found.get(year) == declared.get(year) == count
     ]
@@ -196,11 +199,15 @@ def _differences(matched: pd.DataFrame, listed: pd.DataFrame) -> list[str]:
     years = matched.merge(listed, on="code", suffixes=("", "_listed"))
     years = years[years["delisted_year"] != years["delisted_year_listed"]]
     return [
-        *(f"only in the notice: {p} {n}" for p, n in unknown[["province", "name_in_notice"]].values),
+        *(
+            f"only in the notice: {p} {n}"
+            for p, n in unknown[["province", "name_in_notice"]].values
+        ),
         *(f"matched twice: {p} {n}" for p, n in twice[["province", "name_in_notice"]].values),
         *(f"only in the list: {p} {n}" for p, n in absent[["province", "name"]].values),
         *(
-            f"{row['name']}: {row['delisted_year']} in the notice, {row['delisted_year_listed']} in the list"
+            f"{row['name']}: {row['delisted_year']} in the notice, "
+            f"{row['delisted_year_listed']} in the list"
             for row in years.to_dict("records")
         ),
     ]

@@ -1,8 +1,8 @@
 """Contracts of the tables: checked before a table is saved, and the source of its data dictionary.
 
 `contracts.yml` has one line per column, with type, unit, range, labels and derivation, and one line
-per table. A table that breaks its contract gives one error that lists every violation; a column that
-has no contract cannot be saved. So the dictionary beside a table is never stale.
+per table. A table that breaks its contract gives one error that lists every violation; a column
+that has no contract cannot be saved. So the dictionary beside a table is never stale.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import yaml
 
 _CONTRACTS = Path(__file__).with_name("contracts.yml")
 _TYPES = ("int", "float", "str", "bool")
-_DTYPES = {"float": "float64", "str": "str", "bool": "bool"}
 _DICTIONARY = [
     "name", "type", "unit", "minimum", "maximum", "label_en", "label_zh", "source", "derived",
 ]  # fmt: skip
-_REMEDY = "mend the step that makes the value, or the contract in contracts.yml if the rule is wrong"
+_REMEDY = (
+    "mend the step that makes the value, or the contract in contracts.yml if the rule is wrong"
+)
 
 
 class ContractError(ValueError):
@@ -39,8 +40,8 @@ def validate(table_name: str, frame: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    A copy sorted by the key, the key columns first and the others in the order of the contract, with
-    the types of the contract (int64, or Int64 where values are missing; float64, str, bool).
+    A copy sorted by the key, the key columns first and the others in the order of the contract,
+    with the types of the contract (int64, or Int64 where values are missing; float64, str, bool).
 
     Raises
     ------
@@ -54,7 +55,7 @@ def validate(table_name: str, frame: pd.DataFrame) -> pd.DataFrame:
     problems += [f"column {c}: not defined in contracts.yml" for c in unknown]
     key = [column for column in table["key"] if column in frame]
     plain = frame.reset_index(drop=True)
-    known = [column for column in plain if column not in unknown]
+    known = [str(column) for column in plain if column not in unknown]
     of_type = {column: _fits(plain[column], variable(column)["type"]) for column in known}
     problems += [
         f"column {column}: has type {plain[column].dtype}, expected {variable(column)['type']}"
@@ -90,7 +91,7 @@ def dictionary(frame: pd.DataFrame) -> pd.DataFrame:
         A column has no contract.
     """
     rows = []
-    for name in frame.columns:
+    for name in map(str, frame.columns):
         line = variable(name)
         low, high = line.get("range", (None, None))
         words = [line["en"], line["zh"], line["source"], line["derived"]]
@@ -127,7 +128,9 @@ def variable(name: str) -> dict[str, Any]:
     try:
         line: dict[str, Any] = _contracts()["variables"][name]
     except KeyError:
-        raise ContractError(f"column {name!r} is not defined in contracts.yml; add its line") from None
+        raise ContractError(
+            f"column {name!r} is not defined in contracts.yml; add its line"
+        ) from None
     return line
 
 
@@ -242,4 +245,4 @@ def _typed(column: pd.Series, kind: str) -> pd.Series:
         return column.astype("Int64" if column.isna().any() else "int64")
     if kind == "float":
         return pd.to_numeric(column).astype("float64")
-    return column.astype(_DTYPES[kind])
+    return column.astype("bool") if kind == "bool" else column.astype("str")

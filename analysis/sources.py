@@ -177,9 +177,10 @@ def fetch(
 
 
 def _mismatch(path: Path, file: SourceFile, found: str, project: Project) -> str:
+    restore = "Remove it to fetch it again" if file.url else f"Restore it: git checkout {path.name}"
     return (
         f"{project.shown(path)} is not the file of the card: sha256 expected {file.sha256}, "
-        f"found {found}. Remove it to fetch it again, or record the new file in the card"
+        f"found {found}. {restore}, or record the new file in the card"
     )
 
 

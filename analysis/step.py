@@ -7,10 +7,10 @@ header does not declare. What was declared and what was done therefore cannot di
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.notebook import Header
 from analysis.parameters import choose_profile, nearest
 from analysis.project import Project, ProjectError, write_text
 from analysis.sources import Card, read_card
@@ -28,6 +28,32 @@ CLAIM_DIGITS = 10
 
 class StepError(ProjectError):
     """A notebook uses what its header does not declare, or what does not exist yet."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a step reads and writes.
+
+    Attributes
+    ----------
+    step : str
+        Name, equal to the notebook's file name.
+    reads : tuple of str
+        Tables and raw sources; `profile_sources` stands for every source of the profile.
+    writes : tuple of str
+        Tables.
+    figures, tables : tuple of str
+        Numbered exhibits.
+    level : str
+        What the output discloses: household, village, county or aggregate.
+    """
+
+    step: str
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    level: str = "county"
 
 
 class Step:
@@ -206,7 +232,7 @@ class Step:
         names = list(self.header.reads if uses is None else uses)
         for name in names:
             if uses is not None and PROFILE_SOURCES not in self.header.reads:
-                self._declared(name, self.header.reads, "reads")
+                self._declared(name, (*self.header.reads, *self.header.writes), "reads or writes")
         if PROFILE_SOURCES in names:
             names = [n for n in names if n != PROFILE_SOURCES] + list(self._sources)
         return any(

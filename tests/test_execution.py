@@ -66,7 +66,9 @@ def test_declared_but_unwritten_product_is_an_error(project):
     result = analysis(project, "run")
     write_notebook(project.notebooks / "01_make.ipynb", MAKE)
     assert result.returncode == 1
-    assert "declares but did not write: data/processed/demo/linkage_excluded.parquet" in result.stdout
+    assert (
+        "declares but did not write: data/processed/demo/linkage_excluded.parquet" in result.stdout
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,8 +81,7 @@ def test_declared_but_unwritten_product_is_an_error(project):
     ],
 )
 def test_undeclared_or_invalid_use_is_refused(project, cell, words, monkeypatch):
-    from analysis.notebook import Header
-    from analysis.step import Step
+    from analysis.step import Header, Step
 
     analysis(project, "run")
     header = Header("02_use", ("linkage_excluded",), ("linkage_excluded",))
@@ -95,7 +96,9 @@ def test_two_runs_give_the_same_bytes_under_other_locale_zone_and_hash_seed(tmp_
         project = Project(make_project(tmp_path / name))
         result = analysis(project, "run", TZ=zone, PYTHONHASHSEED=seed, LANG="C")
         assert result.returncode == 0, result.stdout
-        files = sorted(p for d in ("data/processed", "figures") for p in (project.root / d).rglob("*.*"))
+        files = sorted(
+            p for d in ("data/processed", "figures") for p in (project.root / d).rglob("*.*")
+        )
         files += sorted((project.build("demo") / "notebooks").glob("*.ipynb"))
         found.append({p.relative_to(project.root): p.read_bytes() for p in files})
     assert found[0] == found[1]

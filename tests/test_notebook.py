@@ -22,7 +22,10 @@ def test_header_parameters_and_imports_are_read(tmp_path):
     ("cells", "words"),
     [
         ([PARAMETERS, "x = 1"], "has no header"),
-        ([PARAMETERS, 'names = ["a"]\nst = step("01_make", profile, reads=names)'], "line 2.*literal"),
+        (
+            [PARAMETERS, 'names = ["a"]\nst = step("01_make", profile, reads=names)'],
+            "line 2.*literal",
+        ),
         ([PARAMETERS, 'st = step("02_other", profile)'], "called '02_other' but the file"),
         ([PARAMETERS, 'st = step("01_make", profile, raeds=["a"])'], "did you mean reads"),
         ([PARAMETERS, 'st = step("01_make", profile, reads="things")'], "must be a list"),

@@ -62,7 +62,9 @@ def test_prose_and_comments_re_run_nothing(project):
 def test_edited_code_with_equal_output_re_runs_only_itself(project):
     ran(project)
     edit(project, "01_make", [*MAKE, "2 + 2"])
-    assert why(project, "01_make").startswith("stale: number of code cells: 5 -> 6; code cell 8 is new")
+    assert why(project, "01_make").startswith(
+        "stale: number of code cells: 5 -> 6; code cell 8 is new"
+    )
     assert ran(project) == ["01_make"]
 
 
@@ -150,8 +152,14 @@ def test_cycle_is_shown(project):
 
 
 def test_two_steps_writing_one_table_are_named(project):
-    edit(project, "03_other", [OTHER[0], OTHER[1].replace("reads", 'writes=["linkage_excluded"], reads')])
-    with pytest.raises(PipelineError, match="linkage_excluded is written by 01_make and by 03_other"):
+    edit(
+        project,
+        "03_other",
+        [OTHER[0], OTHER[1].replace("reads", 'writes=["linkage_excluded"], reads')],
+    )
+    with pytest.raises(
+        PipelineError, match="linkage_excluded is written by 01_make and by 03_other"
+    ):
         make_plan(project, "demo")
 
 

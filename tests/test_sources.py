@@ -68,7 +68,9 @@ def test_download_is_verified(project, tmp_path):
 
 def test_wrong_checksum_shows_both_sums_and_keeps_the_bad_file_aside(project, mirror):
     (mirror / "t.csv").write_bytes(b"other")
-    with pytest.raises(SourceError, match=f"expected {SUM}, found {hashlib.sha256(b'other').hexdigest()}"):
+    with pytest.raises(
+        SourceError, match=f"expected {SUM}, found {hashlib.sha256(b'other').hexdigest()}"
+    ):
         fetch(project, ("s",))
     assert (project.source("s") / "t.csv.bad").read_bytes() == b"other"
     assert not (project.source("s") / "t.csv").exists()
@@ -91,7 +93,9 @@ def test_no_network_and_no_mirror_says_three_ways(project, monkeypatch):
         fetch(project, ("s",))
     message = str(error.value)
     assert "s/t.csv is missing and cannot be downloaded" in message
-    assert all(way in message for way in ("data/raw/s/", "COMPENDIUM_MIRROR", CARD["files"][0]["url"]))
+    assert all(
+        way in message for way in ("data/raw/s/", "COMPENDIUM_MIRROR", CARD["files"][0]["url"])
+    )
     assert sorted(p.name for p in project.source("s").iterdir()) == ["source.yml"]
 
 
