@@ -60,8 +60,8 @@ class CensusReading:
     corrections
         The ledger as applied.
     reconciliation
-        One row per province: printed population, sums of counties and of set-aside units,
-        difference.
+        One row per province and count: printed total, sums of counties, of units without a code
+        and of cities without counties, difference (always 0 for the population).
     """
 
     counties: pd.DataFrame
@@ -107,11 +107,13 @@ def read_census(folder: Path, year: int) -> CensusReading:
     counts = _counts(corrected, ledger, places, year)
     values = harmonise(counts)
     problems = _identity_problems(counts, values, places, path.name)
-    sums = _reconcile(places, counts["population"])
+    sums = _reconcile(places, counts.drop(columns=[c for c in PRINTED if c in counts]))
     problems += [
         f"{path.name}, province {row['province']}: counties and set-aside units differ from the "
         f"printed total by {row['difference']:,.0f}; look for a missing or repeated row"
-        for row in sums[sums["difference"] != 0].to_dict("records")
+        for row in sums[(sums["difference"] != 0) & (sums["variable"] == "population")].to_dict(
+            "records"
+        )
     ]
     if problems:
         raise _listed(problems)
@@ -242,8 +244,7 @@ def _fraction_problems(
     headers = [h for name, hs in layout(year).items() if name not in PRINTED for h in hs]
     figures = cells.loc[~places["kind"].isin(["blank", "note"]), headers]
     return [
-        f"{file}, row {row}, column {header}: {cell!r} ({name}) is not a whole number; "
-        f"{_MENDING}"
+        f"{file}, row {row}, column {header}: {cell!r} ({name}) is not a whole number; {_MENDING}"
         for header in headers
         for row, name, cell in zip(
             figures.index, places["name"].reindex(figures.index), figures[header], strict=True
@@ -280,15 +281,15 @@ def _identity_problems(
     ]
 
 
-def _reconcile(places: pd.DataFrame, population: pd.Series) -> pd.DataFrame:
-    table = places.assign(population=population)
-    sums = table.pivot_table(
-        index="province", columns="kind", values="population", aggfunc="sum", sort=False
-    ).fillna(0.0)
-    sums = sums.reindex(columns=["province", "county", "unit", "city"], fill_value=0.0)
-    sums.columns = pd.Index(["printed", "counties", "units", "cities"])
-    sums["difference"] = sums["printed"] - sums[["counties", "units", "cities"]].sum(axis=1)
-    return sums.reset_index()
+def _reconcile(places: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+    """Printed total of each province and count beside the sums of its rows."""
+    columns = {"province": "printed", "county": "counties", "unit": "units", "city": "cities"}
+    table = places[["province", "kind"]].join(counts).query("kind in @columns")
+    sums = table.groupby(["province", "kind"], sort=False).sum().rename_axis(columns="variable")
+    wide = pd.DataFrame(sums.stack().unstack("kind")).reindex(columns=list(columns)).fillna(0.0)
+    wide = wide.rename(columns=columns).rename_axis(columns=None)
+    wide["difference"] = wide["printed"] - wide[["counties", "units", "cities"]].sum(axis=1)
+    return wide.reset_index()
 
 
 def _reading(

@@ -19,7 +19,6 @@ YEARS_OF = {
     "junior_college": 15,
     "bachelor": 16,
 }  # years of schooling of a level; postgraduates are counted with bachelors in 2010
-PART_SLACK = 3  # persons: three counties of 2010 print a tertiary industry 1-3 persons off
 
 _PARTS_OF = {
     "population": ("men", "women", "urban", "rural", "children", "middle", "aged65", "moved_in",
@@ -115,14 +114,15 @@ def broken_identities(
     attained = counts[list(YEARS_OF)].sum(axis=1, skipna=False)
     rules.append((attained > counts["population"], "primary", "attainment within the population"))
     sums = {
-        "men + women": ("population", ("men", "women"), 0),
-        "urban + rural": ("population", ("urban", "rural"), 0),
-        "sources of the dwelling": ("long_form", (*_TENURE, "other_tenure"), 0),
-        "industries": ("employed", _PARTS_OF["employed"], PART_SLACK),
+        "men + women": ("population", ("men", "women")),
+        "urban + rural": ("population", ("urban", "rural")),
+        "sources of the dwelling": ("long_form", (*_TENURE, "other_tenure")),
+        "ages": ("population", ("children", "middle", "aged65")),
+        "industries": ("employed", _PARTS_OF["employed"]),
     }
-    for words, (total, parts, slack) in sums.items():
+    for words, (total, parts) in sums.items():
         gap = (counts[list(parts)].sum(axis=1, skipna=False) - counts[total]).abs()
-        rules.append((gap > slack, total, f"{words} add to {total}"))
+        rules.append((gap > 0, total, f"{words} add to {total}"))
     for printed, ours in _PRINTED_AS.items():
         if printed in counts:
             gap = (counts[printed] - values[ours]).abs()

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.census import CensusReading
 from analysis.corrections import apply_ledger, read_ledger
 from analysis.crosswalk import linked_units, name_stem
-from analysis.linkage_audit import audit_census, audit_matches, audit_poverty
+from analysis.match_audit import audit_census, audit_matches, audit_poverty
 
 RURAL_LIMIT = 40.0  # percent rural in 2010, above which a county belongs to the rural sample
 REGIONS = {
@@ -209,8 +208,8 @@ def match_relief(relief: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
 
 
 def build_census_panel(
-    census_2010: CensusReading,
-    census_2020: CensusReading,
+    census: pd.DataFrame,
+    quarantine: pd.DataFrame,
     links: pd.DataFrame,
     poverty: pd.DataFrame,
     lights: pd.DataFrame,
@@ -220,8 +219,8 @@ def build_census_panel(
 
     Parameters
     ----------
-    census_2010, census_2020
-        As `read_census` returns them.
+    census, quarantine
+        Counties, and rows and cells set aside, of both censuses as `read_census` returns them.
     links
         As `link_counties` returns it.
     poverty
@@ -234,14 +233,14 @@ def build_census_panel(
     panel : DataFrame
         One row per linked county and year (2010, 2020), key code (of 2020) and year; place names of
         2020; the census variables; region, designated, delisted_year, rural_2010, area_changed,
-        relief, lon, lat, radiance_2013, radiance_2020.
+        relief, lon, lat, relief_repaired, radiance_2013, radiance_2020.
     audit : DataFrame
-        source, outcome, reason, count, codes: what became of every unit of every source.
+        source, fate, reason, count, codes: what became of every unit of every source.
     """
     linked = linked_units(links).set_index("code_2020")
-    before = census_2010.counties.set_index("code").loc[linked["code_2010"]]
+    before = census[census["year"] == 2010].set_index("code").loc[linked["code_2010"]]
     rural = pd.Series((before["rural_share"] > RURAL_LIMIT).to_numpy(), index=linked.index)
-    after = census_2020.counties.set_index("code").loc[linked.index]
+    after = census[census["year"] == 2020].set_index("code").loc[linked.index]
     places = after[["name", "province", "prefecture"]].assign(
         code_2010=linked["code_2010"],
         region=region_of(after["province"]),
@@ -251,6 +250,7 @@ def build_census_panel(
         area_changed=linked["area_changed"].astype(bool),
     )
     places = places.join(_relief_columns(relief, links)).join(_radiance_columns(lights, links))
+    places["relief_repaired"] = places["relief_repaired"].eq(True)
     stack = [
         frame.drop(columns=["name", "province", "prefecture"]).set_axis(linked.index)
         for frame in (before, after)
@@ -259,8 +259,8 @@ def build_census_panel(
     panel = panel[[*_leading(places), *(c for c in panel if c not in _leading(places))]]
     audit = pd.concat(
         [
-            audit_census(census_2010, links, 2010),
-            audit_census(census_2020, links, 2020),
+            audit_census(quarantine, links, 2010),
+            audit_census(quarantine, links, 2020),
             audit_poverty(poverty, links),
             audit_matches(match_lights(lights, links), linked.index, "county_lights"),
             audit_matches(match_relief(relief, links), linked.index, "county_relief"),
@@ -275,9 +275,12 @@ def _leading(places: pd.DataFrame) -> list[str]:
 
 
 def _relief_columns(relief: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
-    code = match_relief(relief, links).set_index("source_code")["code"]
-    matched = relief.assign(code=relief["code"].map(code)).dropna(subset="code")
-    return matched.set_index("code")[["relief", "lon", "lat"]]
+    matches = match_relief(relief, links).set_index("source_code")
+    matched = relief.assign(
+        code=relief["code"].map(matches["code"]),
+        relief_repaired=~relief["code"].map(matches["rule"]).str.startswith("code of 2020"),
+    ).dropna(subset="code")
+    return matched.set_index("code")[["relief", "lon", "lat", "relief_repaired"]]
 
 
 def _radiance_columns(lights: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:

@@ -78,7 +78,12 @@ class IndicatorSystem:
         """One row per indicator: place in the system, direction, labels, unit, data source."""
         fields = ("variable", "subsystem", "dimension", "direction", "en", "zh", "unit", "source")
         rows = [{f: getattr(i, f) for f in fields} for i in self.indicators]
-        return pd.DataFrame(rows).rename(columns={"source": "data_source"})
+        frame = pd.DataFrame(rows).rename(columns={"source": "data_source"})
+        named = {name: words for name, *words in self.labels}
+        for position, lang in enumerate(("en", "zh")):
+            labels = frame["dimension"].map(lambda d, at=position: named.get(d, (d, d))[at])
+            frame[f"dimension_{lang}"] = labels
+        return frame
 
 
 def load_system(folder: Path, name: str) -> IndicatorSystem:

@@ -95,10 +95,13 @@ FIGURE_TEXTS: dict[str, Texts] = {
             "en": "Distance from the truth, in half widths of the 95% interval",
             "zh": "与真值之差（以 95% 置信区间半宽为单位）",
         },
-        "covers": {"en": "Interval contains the truth", "zh": "区间包含真值"},
-        "misses": {"en": "Interval misses the truth", "zh": "区间不含真值"},
-        "truth": {"en": "Truth", "zh": "真值"},
-        "estimate": {"en": "Estimate [95% interval]", "zh": "估计值［95% 区间］"},
+        "note": {
+            "en": "Blue: the interval holds the truth (grey band); vermilion: it does not; an arrow: "
+            "beyond the axis. Round and thick: the estimator that should recover the truth; "
+            "square: naive ones. Right: estimate / truth.",
+            "zh": "蓝色：区间包含真值（灰带）；朱红：不含；箭头：超出坐标范围。"
+            "圆点粗线：应能还原真值的估计；方点：朴素估计。右侧：估计值／真值。",
+        },
     },
 }
 
@@ -106,7 +109,7 @@ UNITS: Texts = {
     "percentage points": {"en": "percentage points", "zh": "百分点"},
     "percent": {"en": "%", "zh": "%"},
     "years": {"en": "years", "zh": "年"},
-    "m2 per person": {"en": "m² per person", "zh": "平方米/人"},
+    "square metres per person": {"en": "m² per person", "zh": "平方米/人"},
     "persons": {"en": "persons", "zh": "人"},
     "log points": {"en": "log points", "zh": "对数点"},
     "rooms": {"en": "rooms", "zh": "间"},

@@ -186,8 +186,8 @@ def sensitivity(panel: pd.DataFrame, **options: Any) -> pd.DataFrame:
     -------
     DataFrame
         As `ladder`, with a column `variant`: errors by prefecture or by province, all counties
-        instead of rural ones, counties of unchanged area only, without terrain relief. A variant
-        whose column the panel lacks is left out.
+        instead of rural ones, counties of unchanged area only, counties whose relief is found by
+        their code of 2020, without relief. A variant whose column the panel lacks is left out.
     """
     controls = options.get("baseline_controls", BASELINE_CONTROLS)
     variants: dict[str, dict[str, Any]] = {
@@ -197,6 +197,8 @@ def sensitivity(panel: pd.DataFrame, **options: Any) -> pd.DataFrame:
     }
     if "area_changed" in panel:
         variants["unchanged area"] = {"exclude": ("area_changed",)}
+    if "relief_repaired" in panel:
+        variants["relief by code of 2020"] = {"exclude": ("relief_repaired",)}
     if "relief" in controls:
         without = [control for control in controls if control != "relief"]
         variants["without relief"] = {"baseline_controls": without}

@@ -10,13 +10,17 @@ from analysis.long_difference import ladder
 from analysis.panel import estimate_models
 from analysis.panel_fit import MODELS
 
-COLUMNS = ["parameter", "estimator", "headline", "estimate", "se", "ci_low", "ci_high", "n"]
-RUNG_LABELS = {
-    "raw": "raw gap",
-    "baseline": "given disadvantage",
-    "province": "given disadvantage, within provinces",
-    "prefecture": "given disadvantage, within prefectures",
+COLUMNS = [
+    "parameter", "estimator_en", "estimator_zh", "headline", "estimate", "se", "ci_low", "ci_high",
+    "n",
+]  # fmt: skip
+RUNGS = {
+    "raw": ("raw gap", "原始差异"),
+    "baseline": ("given disadvantage", "控制劣势程度"),
+    "province": ("within provinces", "省内比较"),
+    "prefecture": ("within prefectures", "地市内比较"),
 }
+NEVER_DESIGNATED = ("never designated, two-way effects", "非贫困县，双向固定效应")
 
 
 def linkage_slopes(panel: pd.DataFrame) -> pd.DataFrame:
@@ -46,7 +50,8 @@ def linkage_slopes(panel: pd.DataFrame) -> pd.DataFrame:
     slopes = fitted[fitted["term"] == "alleviation_score_before"]
     return slopes.assign(
         parameter="kappa",
-        estimator=[MODELS[model].label_en for model in slopes["model"]],
+        estimator_en=[MODELS[model].label_en for model in slopes["model"]],
+        estimator_zh=[MODELS[model].label_zh for model in slopes["model"]],
         headline=slopes["model"] == "two_way",
     )[COLUMNS].reset_index(drop=True)
 
@@ -68,7 +73,8 @@ def delisting_gaps(estimates: pd.DataFrame) -> pd.DataFrame:
     income = estimates[estimates["outcome"] == "log_income"]
     return income.assign(
         parameter="delisting_effect_2020",
-        estimator=income["rung"].map(RUNG_LABELS),
+        estimator_en=income["rung"].map(lambda rung: RUNGS[rung][0]),
+        estimator_zh=income["rung"].map(lambda rung: RUNGS[rung][1]),
         headline=income["rung"] == "province",
     )[COLUMNS].reset_index(drop=True)
 
@@ -93,8 +99,10 @@ def catch_up_slope(panel: pd.DataFrame) -> pd.DataFrame:
         errors=("province",),
     )
     slope = fitted[fitted["term"] == "disadvantage_trend"]
-    label = "two-way fixed effects, never designated"
-    return slope.assign(parameter="catch_up", estimator=label, headline=True)[COLUMNS]
+    english, chinese = NEVER_DESIGNATED
+    return slope.assign(
+        parameter="catch_up", estimator_en=english, estimator_zh=chinese, headline=True
+    )[COLUMNS]
 
 
 def compare(truth: pd.DataFrame, *estimates: pd.DataFrame) -> pd.DataFrame:

@@ -4,11 +4,13 @@ Labels come from the contracts, so a table, a figure and a data dictionary call 
 same name. Writing csv, html and LaTeX is the business of `analysis.exhibits`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
+from analysis.labels import unit_label
+from analysis.long_difference import RUNGS
 from analysis.panel_fit import ERRORS, MODELS
 from analysis.schemas import label, unit
 
@@ -109,17 +111,20 @@ def indicator_system(weights: pd.DataFrame, lang: str) -> Table:
     )
 
 
-def descriptive_statistics(panel: pd.DataFrame, variables: Sequence[str], lang: str) -> Table:
+def descriptive_statistics(panel: pd.DataFrame, lang: str) -> Table:
     """Table of N, mean, standard deviation, minimum, median and maximum by year.
 
     Parameters
     ----------
     panel : DataFrame
-        `county_panel`.
-    variables : sequence of str
-        Numeric columns.
+        `county_panel`; every column that counts or measures is described.
     """
     years = (panel["year"].min(), panel["year"].max())
+    variables = [
+        name
+        for name in panel.select_dtypes("number").columns
+        if name not in ("year", "delisted_year", "lon", "lat")
+    ]
     rows = []
     for variable in variables:
         for year in years:
@@ -137,15 +142,13 @@ def descriptive_statistics(panel: pd.DataFrame, variables: Sequence[str], lang: 
     )
 
 
-def panel_models(estimates: pd.DataFrame, outcome: str, lang: str) -> Table:
+def panel_models(estimates: pd.DataFrame, lang: str) -> Table:
     """Table of panel models: one row per model and term, one column per standard error.
 
     Parameters
     ----------
     estimates : DataFrame
-        `panel_estimates`.
-    outcome : str
-        Variable explained.
+        `panel_estimates` of the revitalization score.
     """
     slopes = estimates[estimates["term"] != "const"]
     heads = {e: (ERRORS[e].label_zh if lang == "zh" else ERRORS[e].label_en) for e in ERRORS}
@@ -165,8 +168,8 @@ def panel_models(estimates: pd.DataFrame, outcome: str, lang: str) -> Table:
         pd.DataFrame(rows, columns=columns),
         _choose(
             lang,
-            f"Panel models of {label(outcome, 'en').lower()}",
-            f"面板模型：{label(outcome, 'zh')}",
+            "Panel models of the revitalization score",
+            "乡村振兴得分的面板模型",
         ),
         _choose(
             lang,
@@ -187,17 +190,17 @@ def ladder(estimates: pd.DataFrame, lang: str) -> Table:
     estimates : DataFrame
         `ladder_estimates`.
     """
+    rungs = [rung for rung in RUNGS if rung in set(estimates["rung"])]
     rows = []
     for outcome, group in estimates.groupby("outcome", sort=False):
         by_rung = group.set_index("rung")
         cells = [
-            f"{by_rung.at[rung, 'estimate']:.2f} ({by_rung.at[rung, 'se']:.2f})"
-            for rung in by_rung.index
+            f"{by_rung.at[rung, 'estimate']:.2f} ({by_rung.at[rung, 'se']:.2f})" for rung in rungs
         ]
-        n = int(by_rung["n"].max())
-        rows.append((label(str(outcome), lang), unit(str(outcome)), *cells, n))
-    rungs = [word(str(rung), lang) for rung in dict.fromkeys(estimates["rung"])]
-    columns = [word("outcome", lang), word("unit", lang), *rungs, word("n", lang)]
+        measured = unit_label(str(group["unit"].iloc[0]), lang)
+        rows.append((label(str(outcome), lang), measured, *cells, int(by_rung["n"].max())))
+    heads = [word(rung, lang) for rung in rungs]
+    columns = [word("outcome", lang), word("unit", lang), *heads, word("n", lang)]
     return Table(
         pd.DataFrame(rows, columns=columns),
         _choose(

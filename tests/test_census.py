@@ -93,7 +93,7 @@ def test_small_workbook(tmp_path, year):
                 "schooling": 8.5}  # fmt: skip
     assert county[list(expected)].astype(float).to_dict() == pytest.approx(expected)
     assert ("car" in counties) == (year == 2020)
-    assert reading.reconciliation["difference"].tolist() == [0]
+    assert (reading.reconciliation["difference"] == 0).all()
     assert "戊管理区" in reading.quarantine["name"].tolist()
     assert int(reading.national["population"].iloc[0]) == 3000
 
@@ -199,6 +199,21 @@ def test_shares_do_not_depend_on_the_size_of_the_county(times):
 
 
 # --- the real workbooks
+# Province totals less the rows that make them: what the ledger set missing, and four slips of a few
+# units of which no total shows the place.
+KNOWN_GAPS = {
+    2010: {
+        ("福建省", "junior_secondary"): 5, ("云南省", "junior_secondary"): 1,
+        ("海南省", "rural"): 45, ("海南省", "households"): 45, ("山东省", "illiterate"): 1314,
+        ("陕西省", "illiterate"): 189, ("湖北省", "never_schooled"): 118564,
+        ("陕西省", "never_schooled"): 1630, ("陕西省", "agriculture"): 128,
+        ("陕西省", "tertiary"): 17094, ("青海省", "agriculture"): 11,
+        ("青海省", "tertiary"): 3262, ("青海省", "long_form"): 168,
+    },
+    2020: {("河南省", "household_persons"): 270},
+}  # fmt: skip
+
+
 @pytest.fixture
 def real(real_census):
     return real_census
@@ -239,7 +254,9 @@ def test_provinces_agree_with_an_independent_extract(real, year):
 @pytest.mark.parametrize("year", [2010, 2020])
 def test_counties_and_set_aside_units_make_the_provinces(real, year):
     sums = real[year].reconciliation
-    assert len(sums) == 31 and (sums["difference"] == 0).all()
+    assert sums["province"].nunique() == 31
+    gaps = sums[sums["difference"] != 0].set_index(["province", "variable"])["difference"]
+    assert gaps.abs().to_dict() == KNOWN_GAPS[year]
     validate("census_county", real[year].counties)
     validate("census_quarantine", real[year].quarantine)
 

@@ -15,7 +15,7 @@ from analysis.county_panel import (
     region_of,
 )
 from analysis.crosswalk import link_counties, read_manual
-from analysis.linkage_audit import audit_boundaries
+from analysis.match_audit import audit_boundaries
 from analysis.poverty_list import load_list
 from analysis.schemas import validate
 
@@ -106,8 +106,10 @@ def built(real_census, raw):
         real_census[2010].counties, real_census[2020].counties, read_manual(RAW / "crosswalk")
     )
     lights, relief = read_lights(raw("county_lights")), read_relief(raw("county_relief"))
+    counties = pd.concat([real_census[year].counties for year in (2010, 2020)])
+    quarantine = pd.concat([real_census[year].quarantine for year in (2010, 2020)])
     return links, lights, relief, build_census_panel(
-        real_census[2010], real_census[2020], links, load_list(RAW / "facts"), lights, relief
+        counties, quarantine, links, load_list(RAW / "facts"), lights, relief
     )  # fmt: skip
 
 
@@ -129,22 +131,22 @@ def test_joined_sources_reach_nearly_all_counties(built):
     once = panel[panel["year"] == 2010]
     assert once["relief"].isna().sum() == 1 and once["radiance_2013"].isna().sum() == 8
     assert not once[once["designated"]]["relief"].isna().any()
-    validate("county_lights", lights_by_county(built[1], built[0]))
+    validate("county_radiance", lights_by_county(built[1], built[0]))
 
 
 def test_audit_accounts_for_every_unit(built, real_census):
     _, lights, relief, (panel, audit) = built
-    validate("linkage_audit", audit)
+    validate("match_audit", audit)
     of_source = (
-        audit[audit["outcome"].isin(["matched", "not matched"])].groupby("source")["count"].sum()
+        audit[audit["fate"].isin(["matched", "not matched"])].groupby("source")["count"].sum()
     )
     assert of_source.to_dict() == {
         "census_county_2010": 2857, "census_county_2020": 2943, "poverty_county_notice": 832,
         "county_lights": lights["code"].nunique(), "county_relief": len(relief),
     }  # fmt: skip
     lost = audit[
-        (audit["outcome"] == "not matched") | (audit["outcome"] == "county without a value")
+        (audit["fate"] == "not matched") | (audit["fate"] == "county without a value")
     ]
     assert (lost["codes"].str.split().str.len() == lost["count"]).all()
-    layer = audit_boundaries(panel, pd.Series(["110101", "710000"])).set_index("outcome")["count"]
+    layer = audit_boundaries(panel, pd.Series(["110101", "710000"])).set_index("fate")["count"]
     assert layer.to_dict() == {"matched": 1, "not matched": 1, "county without a value": 2797}

@@ -15,7 +15,7 @@ def lights(**changes):
 def test_a_sound_table_is_sorted_typed_and_left_unmutated():
     given = lights()
     before = given.copy()
-    checked = validate("county_lights", given)
+    checked = validate("county_radiance", given)
     assert checked["code"].tolist() == ["110101", "110102"]
     assert checked.dtypes.astype(str).tolist() == ["str", "int64", "float64"]
     pd.testing.assert_frame_equal(given, before)
@@ -35,14 +35,14 @@ def test_a_sound_table_is_sorted_typed_and_left_unmutated():
 )
 def test_each_violation_is_named(changes, words):
     with pytest.raises(ContractError, match="violation") as error:
-        validate("county_lights", lights(**changes))
+        validate("county_radiance", lights(**changes))
     assert words in str(error.value)
 
 
 def test_all_violations_come_in_one_error():
     bad = lights(code=["110101", "110101"], radiance=[-1.0, 5000.0], brightness=[1, 2])
     with pytest.raises(ContractError) as error:
-        validate("county_lights", bad.drop(columns="year"))
+        validate("county_radiance", bad.drop(columns="year"))
     text = str(error.value)
     for words in (
         "brightness",

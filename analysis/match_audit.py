@@ -1,6 +1,6 @@
-"""The audit of a linkage: what became of every unit of every source, and why.
+"""The audit of the joins: what became of every unit of every source, and why.
 
-One row per source, outcome and reason, with the count and, unless matched, the codes. The rows
+One row per source, fate and reason, with the count and, unless matched, the codes. The rows
 `matched` and `not matched` of a source add to its units, so nothing can get lost unnoticed.
 """
 
@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.census import CensusReading
 from analysis.crosswalk import linked_units
 
-_AUDIT = ["source", "outcome", "reason", "count", "codes"]
+_AUDIT = ["source", "fate", "reason", "count", "codes"]
 
 
 def audit_boundaries(panel: pd.DataFrame, boundary_codes: pd.Series) -> pd.DataFrame:
@@ -34,7 +33,7 @@ def audit_boundaries(panel: pd.DataFrame, boundary_codes: pd.Series) -> pd.DataF
 
 
 def _audit_rows(source: str, units: pd.DataFrame) -> pd.DataFrame:
-    """One row per outcome and reason; `units` has outcome, reason and code, one row per unit."""
+    """One row per fate and reason; `units` has fate, reason and code, one row per unit."""
     rows = [
         [
             source,
@@ -42,18 +41,18 @@ def _audit_rows(source: str, units: pd.DataFrame) -> pd.DataFrame:
             len(codes),
             "" if group[0] == "matched" else " ".join(sorted(codes.dropna())),
         ]
-        for group, codes in units.groupby(["outcome", "reason"], sort=True)["code"]
+        for group, codes in units.groupby(["fate", "reason"], sort=True)["code"]
     ]
     return pd.DataFrame(rows, columns=_AUDIT)
 
 
-def audit_census(census: CensusReading, links: pd.DataFrame, year: int) -> pd.DataFrame:
+def audit_census(quarantine: pd.DataFrame, links: pd.DataFrame, year: int) -> pd.DataFrame:
     """What became of the rows of one census.
 
     Parameters
     ----------
-    census
-        As `read_census` returns it.
+    quarantine
+        Rows and cells set aside by `read_census`, of one census or of both.
     links
         As `link_counties` returns it.
     year
@@ -71,12 +70,12 @@ def audit_census(census: CensusReading, links: pd.DataFrame, year: int) -> pd.Da
     )
     counties = pd.DataFrame(
         {
-            "outcome": matched.map({True: "matched", False: "not matched"}),
+            "fate": matched.map({True: "matched", False: "not matched"}),
             "reason": reason.mask(matched, here["method"]),
             "code": here[f"code_{year}"],
         }
     )
-    rows = census.quarantine[census.quarantine["variable"] == "*"]
+    rows = quarantine[(quarantine["variable"] == "*") & (quarantine["year"] == year)]
     aside = rows[["reason", "code"]].assign(outcome="row set aside")
     return _audit_rows(f"census_county_{year}", pd.concat([counties, aside]))
 
@@ -96,7 +95,7 @@ def audit_poverty(poverty: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
     why = why.fillna("no unit of its own in the census of 2020")
     units = pd.DataFrame(
         {
-            "outcome": linked.map({True: "matched", False: "not matched"}),
+            "fate": linked.map({True: "matched", False: "not matched"}),
             "reason": why.mask(linked, "code of 2020"),
             "code": poverty["code"],
         }
@@ -118,13 +117,13 @@ def audit_matches(matches: pd.DataFrame, counties: pd.Index, source: str) -> pd.
     """
     units = pd.DataFrame(
         {
-            "outcome": matches["code"].notna().map({True: "matched", False: "not matched"}),
+            "fate": matches["code"].notna().map({True: "matched", False: "not matched"}),
             "reason": matches["rule"],
             "code": matches["source_code"],
         }
     )
     lacking = counties[~counties.isin(matches["code"])]
     missing = pd.DataFrame(
-        {"outcome": "county without a value", "reason": "not in the source", "code": lacking}
+        {"fate": "county without a value", "reason": "not in the source", "code": lacking}
     )
     return _audit_rows(source, pd.concat([units, missing]))
