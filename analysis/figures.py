@@ -25,7 +25,7 @@ from analysis.figure_style import (
 )
 from analysis.geography import require_columns
 from analysis.labels import texts, unit_label
-from analysis.long_difference import RUNGS
+from analysis.long_difference import RUNGS, as_shown
 from analysis.schemas import label
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def ladder_plot(ladder: pd.DataFrame, lang: str) -> Figure:
         ladder, ["outcome", "rung", "estimate", "ci_low", "ci_high", "unit", "n"], "ladder"
     )
     text = texts("ladder_plot", lang)
-    outcomes = list(dict.fromkeys(ladder["outcome"]))
+    outcomes = list(dict.fromkeys(as_shown(ladder)["outcome"]))
     columns = min(_PANELS_PER_ROW, len(outcomes))
     rows = math.ceil(len(outcomes) / columns)
     with style():
@@ -210,7 +210,7 @@ def ladder_plot(ladder: pd.DataFrame, lang: str) -> Figure:
             ax.set_axis_off()
         for ax, outcome in zip(axes.flat, outcomes, strict=False):
             _rungs(ax, ladder[ladder["outcome"] == outcome], lang, text)
-            ax.set_title(wrap_text(label(outcome, lang), DOUBLE_COLUMN_MM / columns - 14))
+            ax.set_title(wrap_text(label(outcome, lang), DOUBLE_COLUMN_MM / columns - 7))
         for ax in axes[:, 0]:
             present = [rung for rung in RUNGS if rung in set(ladder["rung"])]
             ax.set_yticks(range(len(present)), [text[rung] for rung in present])

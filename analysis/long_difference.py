@@ -30,7 +30,9 @@ OUTCOMES: Mapping[str, str] = {
     "services_employment": "percentage points",
     "floor_space": "square metres per person",
 }
-"""Outcomes of the census and the unit of their change."""
+"""Outcomes of the census, in the order in which they are shown, and the unit of their change."""
+UNITS: Mapping[str, str] = {**OUTCOMES, "log_income": "log points"}
+"""Units of all outcomes."""
 BASELINE_CONTROLS = (
     "population",
     "rural_share",
@@ -87,7 +89,7 @@ def ladder(
     exclude: Sequence[str] = (),
     rungs: Sequence[str] = RUNGS,
     cluster: str = "prefecture",
-    units: Mapping[str, str] = OUTCOMES,
+    units: Mapping[str, str] = UNITS,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Regress the change of each outcome on designation, rung by rung.
@@ -204,6 +206,14 @@ def sensitivity(panel: pd.DataFrame, **options: Any) -> pd.DataFrame:
         variants["without relief"] = {"baseline_controls": without}
     frames = [ladder(panel, **(options | own)).assign(variant=v) for v, own in variants.items()]
     return pd.concat(frames, ignore_index=True)
+
+
+def as_shown(estimates: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of a ladder in the order of `UNITS` and `RUNGS`, for figures and tables."""
+    order = {name: position for position, name in enumerate((*UNITS, *RUNGS))}
+    return estimates.sort_values(
+        ["outcome", "rung"], key=lambda names: names.map(order).fillna(len(order)), kind="stable"
+    )
 
 
 def absorbed_least_squares(

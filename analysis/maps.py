@@ -15,9 +15,11 @@ from analysis.figure_style import (
     DOUBLE_COLUMN_MM,
     INK,
     PALE,
+    SMALL_SIZE,
     add_note,
     figure_size,
     style,
+    wrap_text,
 )
 from analysis.geography import (
     fix_poverty_codes,
@@ -42,7 +44,7 @@ HATCH, HATCH_INK = "////////", "#9A9A9A"
 _MAINLAND = (-2.68e6, 2.62e6, 1.76e6, 5.98e6)
 _SEA = (0.25e6, 1.92e6, 0.30e6, 2.78e6)
 _INSET_HEIGHT = 0.22  # of the height of the map
-_BAR, _BAR_START, _BAR_HEIGHT = 1e6, 0.74e6, 1.80e6  # metres: length and lower left end
+_BAR, _BAR_START, _BAR_HEIGHT = 1e6, -0.75e6, 1.82e6  # metres: length and left end, off the coast
 _FINE, _COARSE = 4_500.0, 7_500.0  # metres; about 0.15 mm on a full and a half page map
 _PROVINCE_LINE, _SEA_LINE = 0.35, 0.9  # points
 
@@ -229,7 +231,8 @@ def _draw_map(
     inset.set_yticks([])
     for side in inset.spines.values():
         side.set_visible(True)
-    inset.set_title(sea, loc="center", pad=2)
+    inset_mm = share * DOUBLE_COLUMN_MM / len(ax.figure.axes)
+    inset.set_title(wrap_text(sea, inset_mm, size=SMALL_SIZE), loc="right", pad=2, size=SMALL_SIZE)
     _add_scale_bar(ax)
 
 
@@ -272,7 +275,11 @@ def _add_scale_bar(ax: Axes) -> None:
     """Draw a bar of 1000 km; the projection keeps areas, lengths to about three percent."""
     ends = [_BAR_START, _BAR_START + _BAR]
     ax.plot(ends, [_BAR_HEIGHT] * 2, color=INK, linewidth=1.2, solid_capstyle="butt")
-    for end, name in zip(ends, ("0", f"{_BAR / 1e3:.0f} km"), strict=True):
-        ax.annotate(
-            name, (end, _BAR_HEIGHT), (0, 2), textcoords="offset points", ha="center", va="bottom"
-        )
+    ax.annotate(
+        f"{_BAR / 1e3:.0f} km",
+        (_BAR_START + _BAR / 2, _BAR_HEIGHT),
+        (0, 2),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+    )

@@ -141,7 +141,6 @@ def repeat(panels: list[pd.DataFrame]) -> pd.DataFrame:
             baseline_controls=["disadvantage"],
             rungs=("raw", "province"),
             cluster="province",
-            units={"log_income": "log points"},
         ).assign(draw=number)
         for number, panel in enumerate(panels)
     ]

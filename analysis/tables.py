@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.labels import unit_label
-from analysis.long_difference import RUNGS
+from analysis.long_difference import RUNGS, as_shown
 from analysis.panel_fit import ERRORS, MODELS
 from analysis.schemas import label, unit
 
@@ -192,7 +192,7 @@ def ladder(estimates: pd.DataFrame, lang: str) -> Table:
     """
     rungs = [rung for rung in RUNGS if rung in set(estimates["rung"])]
     rows = []
-    for outcome, group in estimates.groupby("outcome", sort=False):
+    for outcome, group in as_shown(estimates).groupby("outcome", sort=False):
         by_rung = group.set_index("rung")
         cells = [
             f"{by_rung.at[rung, 'estimate']:.2f} ({by_rung.at[rung, 'se']:.2f})" for rung in rungs
