@@ -106,12 +106,13 @@ def show_figure(draw: "Callable[[str], Figure]", *, simulated: bool) -> "Image":
 
 
 def _draw(draw: "Callable[[str], Figure]", lang: str) -> "Figure":
-    """Draw a figure and take it from pyplot, which would show it a second time."""
-    from matplotlib import pyplot as plt
-
+    """Draw a figure and fix its layout, so that a stamp above it moves nothing."""
     with figure_style.style():
         fig = draw(lang)
-        plt.close(fig)
+        fig.draw_without_rendering()
+    fig.set_layout_engine("none")
+    for legend in fig.legends:
+        legend.set_bbox_to_anchor((0, 0, 1, 1), transform=fig.transFigure)
     return fig
 
 

@@ -60,17 +60,15 @@ def rural_poverty(national: pd.DataFrame, regional: pd.DataFrame, lang: str) -> 
     Figure
         180 x 92 mm. Lines join consecutive years only.
     """
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
 
     require_columns(national, ["year", "rural_poor_10k", "incidence_pct"], "national series")
     require_columns(regional, ["year", "region3", "rural_poor_10k"], "regional series")
     text = texts("rural_poverty", lang)
     with style():
-        fig, axes = plt.subplot_mosaic(
-            [["poor", "regional"], ["incidence", "regional"]],
-            figsize=figure_size(DOUBLE_COLUMN_MM, 92),
-            width_ratios=(1.6, 1),
-            layout="constrained",
+        fig = Figure(figsize=figure_size(DOUBLE_COLUMN_MM, 92), layout="constrained")
+        axes = fig.subplot_mosaic(
+            [["poor", "regional"], ["incidence", "regional"]], width_ratios=(1.6, 1)
         )
         for name, column in (("poor", "rural_poor_10k"), ("incidence", "incidence_pct")):
             _broken_line(axes[name], national, column)
@@ -127,7 +125,7 @@ def obstacle_chart(obstacles: pd.DataFrame, lang: str) -> Figure:
     Figure
         180 mm wide, 5 mm per indicator; sorted by the last year within subsystems.
     """
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
 
     require_columns(
         obstacles, ["variable", "subsystem", "year", "obstacle", "en", "zh"], "obstacles"
@@ -138,15 +136,9 @@ def obstacle_chart(obstacles: pd.DataFrame, lang: str) -> Figure:
     subsystems = [s for s in ("alleviation", "revitalization") if s in set(last["subsystem"])]
     sizes = [int((last["subsystem"] == s).sum()) for s in subsystems]
     with style():
-        fig, axes = plt.subplots(
-            len(subsystems),
-            1,
-            figsize=figure_size(DOUBLE_COLUMN_MM, 5.2 * sum(sizes) + 36),
-            height_ratios=sizes,
-            sharex=True,
-            layout="constrained",
-            squeeze=False,
-        )
+        height = 5.2 * sum(sizes) + 36
+        fig = Figure(figsize=figure_size(DOUBLE_COLUMN_MM, height), layout="constrained")
+        axes = fig.subplots(len(subsystems), 1, height_ratios=sizes, sharex=True, squeeze=False)
         for ax, subsystem in zip(axes[:, 0], subsystems, strict=True):
             part = obstacles[obstacles["subsystem"] == subsystem]
             _obstacle_rows(ax, part, years, lang)
@@ -188,7 +180,7 @@ def ladder_plot(ladder: pd.DataFrame, lang: str) -> Figure:
     Figure
         180 mm wide; each panel has its own scale, named on its axis.
     """
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
 
     require_columns(
         ladder, ["outcome", "rung", "estimate", "ci_low", "ci_high", "unit", "n"], "ladder"
@@ -198,14 +190,8 @@ def ladder_plot(ladder: pd.DataFrame, lang: str) -> Figure:
     columns = min(_PANELS_PER_ROW, len(outcomes))
     rows = math.ceil(len(outcomes) / columns)
     with style():
-        fig, axes = plt.subplots(
-            rows,
-            columns,
-            figsize=figure_size(DOUBLE_COLUMN_MM, 44 * rows + 20),
-            sharey=True,
-            layout="constrained",
-            squeeze=False,
-        )
+        fig = Figure(figsize=figure_size(DOUBLE_COLUMN_MM, 44 * rows + 20), layout="constrained")
+        axes = fig.subplots(rows, columns, sharey=True, squeeze=False)
         for ax in axes.flat[len(outcomes) :]:
             ax.set_axis_off()
         for ax, outcome in zip(axes.flat, outcomes, strict=False):
@@ -251,17 +237,19 @@ def truth_plot(compare: pd.DataFrame, lang: str) -> Figure:
         180 mm wide; an interval holds the truth where it crosses zero. Distances beyond the axis
         are cut and marked by an arrow.
     """
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
 
     text = texts("truth_plot", lang)
-    frame = compare.reset_index(drop=True)
+    frame = compare.sort_values(
+        ["parameter", "headline"], ascending=[True, False], kind="stable", ignore_index=True
+    )
     half = (frame["ci_high"] - frame["ci_low"]) / 2
     distance = (frame["estimate"] - frame["truth"]) / half
     limit = 6.0
     with style():
-        fig, ax = plt.subplots(
-            figsize=figure_size(DOUBLE_COLUMN_MM, 6.5 * len(frame) + 28), layout="constrained"
-        )
+        height = 6.5 * len(frame) + 28
+        fig = Figure(figsize=figure_size(DOUBLE_COLUMN_MM, height), layout="constrained")
+        ax = fig.subplots()
         ax.axvspan(-1, 1, color=PALE)
         ax.axvline(0, color=INK, linewidth=0.8)
         for row, (shift, headline) in enumerate(zip(distance, frame["headline"], strict=True)):

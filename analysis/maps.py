@@ -77,7 +77,7 @@ def delisting_map(
     ValueError
         If a column is missing or a year is outside 2016-2020.
     """
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -89,7 +89,8 @@ def delisting_map(
     fill = counties["code"].map(year_of).map(colours).fillna(PALE)
     unplaced = len(set(listed["code"]) - set(counties["code"]))
     with style():
-        fig, ax = plt.subplots(figsize=figure_size(DOUBLE_COLUMN_MM, 158), layout="constrained")
+        fig = Figure(figsize=figure_size(DOUBLE_COLUMN_MM, 158), layout="constrained")
+        ax = fig.subplots()
         filled = counties.assign(fill=fill)
         _draw_map(ax, filled, provinces, maritime, metres=_FINE, sea=text["inset"])
         handles: list[Any] = [
@@ -139,7 +140,7 @@ def coordination_maps(
     ValueError
         If a column is missing, a year has no values or D leaves [0, 1].
     """
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
     text = texts("coordination_maps", lang)
@@ -148,13 +149,9 @@ def coordination_maps(
     steps = range(int(classes.min()), int(classes.max()) + 1)
     colours = dict(zip(steps, _sequence(len(steps)), strict=True))
     with style():
-        fig, axes = plt.subplots(
-            1,
-            len(years),
-            figsize=figure_size(DOUBLE_COLUMN_MM, 0.8 * DOUBLE_COLUMN_MM / len(years) + 32),
-            layout="constrained",
-            squeeze=False,
-        )
+        size = figure_size(DOUBLE_COLUMN_MM, 0.8 * DOUBLE_COLUMN_MM / len(years) + 32)
+        fig = Figure(figsize=size, layout="constrained")
+        axes = fig.subplots(1, len(years), squeeze=False)
         for ax, year in zip(axes[0], years, strict=True):
             here = chosen[chosen["year"] == year].set_index("code")["class"]
             fill = counties["code"].map(here).map(colours)
@@ -219,7 +216,9 @@ def _draw_map(
     sea: str,
 ) -> None:
     """Draw counties in their ``fill`` (hatched if missing), borders, line, inset and scale."""
-    layers = (_thin(counties, metres), _thin(provinces, metres), to_albers(maritime))
+    merged = [PALE] if metres == _FINE else list(counties["fill"].dropna().unique())
+    filled = _merge(_thin(counties, metres), merged)
+    layers = (filled, _thin(provinces, metres), to_albers(maritime))
     _paint(ax, *layers, view=_MAINLAND)
     ax.set_axis_off()
     width, height = _SEA[1] - _SEA[0], _SEA[3] - _SEA[2]
@@ -243,6 +242,14 @@ def _thin(frame: GeoDataFrame, metres: float) -> GeoDataFrame:
     projected = to_albers(frame)
     shapes = shapely.coverage_simplify(projected.geometry.to_numpy(), metres)
     return projected.set_geometry(shapes, crs=projected.crs)
+
+
+def _merge(counties: GeoDataFrame, fills: list[str]) -> GeoDataFrame:
+    """Merge neighbours of one colour: their borders would hide a small map, and swell the file."""
+    chosen = counties["fill"].isin(fills)
+    areas = counties[chosen][["fill", "geometry"]].dissolve(by="fill", method="coverage")
+    rest = counties[~chosen][["fill", "geometry"]]
+    return pd.concat([areas.reset_index(), rest], ignore_index=True)
 
 
 def _paint(
