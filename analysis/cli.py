@@ -48,7 +48,6 @@ def run_command(
 
     Example: python -m analysis run --profile census --set 30_build_linkage_index.alpha=0.4
     """
-    from analysis.execution import execute_step
     from analysis.sources import fetch
 
     start = time.time()
@@ -58,6 +57,8 @@ def run_command(
     seconds: dict[str, float] = {}
 
     def execute(plan: Plan, step: str) -> None:
+        from analysis.execution import execute_step
+
         console.print(f"  [dim]start    {step}[/dim]")
         seconds[step] = execute_step(plan, step)
         console.print(f"  [green]done[/green]     {step}  {seconds[step]:.1f} s")

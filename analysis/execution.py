@@ -13,7 +13,7 @@ from typing import Any
 
 import nbformat
 
-from analysis.pipeline import Plan
+from analysis.pipeline import Plan, status
 from analysis.project import ProjectError, atomic_file
 from analysis.provenance import write_record
 
@@ -179,7 +179,14 @@ def refresh_outputs(plan: Plan) -> list[Refreshed]:
 
     Only steps whose default parameters are those of the plan are copied: what a reader sees in
     `notebooks/` is what the notebook gives when it is opened and run as it is.
+
+    Raises
+    ------
+    ExecutionError
+        When a step is not fresh: its outputs would not be those of its code.
     """
+    if stale := [o.step for o in status(plan) if o.state != "fresh"]:
+        raise ExecutionError(f"not fresh, run them first: {', '.join(stale)}")
     done = []
     for step in plan.selected:
         nb = plan.notebooks[step]

@@ -8,7 +8,6 @@ import html
 import io
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
     from pandas.io.formats.style import Styler
+    from pandas.io.formats.style_render import CSSDict
 
     from analysis.tables import Table
 
@@ -40,7 +40,7 @@ METADATA: dict[str, dict[str, str | None]] = {
     "png": {"Software": None},
 }
 NUMBER_COLUMNS = "iufc"
-HTML_STYLES = [
+HTML_STYLES: "list[CSSDict]" = [
     {"selector": "", "props": "border-collapse:collapse;font-variant-numeric:tabular-nums"},
     {"selector": "caption", "props": "text-align:left;font-weight:bold;margin-bottom:.5em"},
     {"selector": "thead", "props": "border-top:1.5px solid;border-bottom:1px solid"},
@@ -151,8 +151,11 @@ def _render(fig: "Figure", kind: str, box: "Bbox | None", dpi: int = PNG_DPI) ->
 
 def _shorten_paths(svg: bytes) -> bytes:
     """Round the coordinates of paths to 0.01 pt: half the size, no visible difference."""
-    shorten = partial(re.sub, rb"(\.\d\d)\d+", rb"\1")
-    return re.sub(rb' d="[^"]*"', lambda path: shorten(path.group()), svg)
+
+    def shorten(path: re.Match[bytes]) -> bytes:
+        return re.sub(rb"(\.\d\d)\d+", rb"\1", path.group())
+
+    return re.sub(rb' d="[^"]*"', shorten, svg)
 
 
 def _image(fig: "Figure", box: "Bbox | None") -> "Image":
@@ -207,7 +210,9 @@ def _numeric(table: "Table") -> list[int]:
 
 def _styled(table: "Table", escape: str) -> "Styler":
     frame = _formatted(table)
-    right = [{"selector": f".col{i}", "props": "text-align:right"} for i in _numeric(table)]
+    right: list[CSSDict] = [
+        {"selector": f".col{i}", "props": "text-align:right"} for i in _numeric(table)
+    ]
     return (
         frame.style.hide(axis="index")
         .format(escape=escape)

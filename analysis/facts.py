@@ -35,7 +35,8 @@ def load_rural_poverty(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         raise ValueError(
             f"{folder.name}/{REGIONAL}: regions do not sum to {NATIONAL} in "
             + ", ".join(
-                f"{year} ({value} against {printed[year]})" for year, value in wrong.items()
+                f"{year} ({value} against {given})"
+                for year, value, given in zip(wrong.index, wrong, printed[wrong.index], strict=True)
             )
         )
     return national, regional

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +49,7 @@ INK = "#262626"
 
 TOUCHING_PT = 0.5  # boxes may share this much: they hold the descent of letters not drawn
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.family": [FONT_FAMILY],
     "font.size": TEXT_SIZE,
     "axes.titlesize": TEXT_SIZE,

@@ -153,7 +153,7 @@ def obstacle_chart(obstacles: pd.DataFrame, lang: str) -> Figure:
 
 def _obstacle_rows(ax: Axes, part: pd.DataFrame, years: list[int], lang: str) -> None:
     wide = part.pivot(index="variable", columns="year", values="obstacle")
-    wide = wide.sort_values(years[-1])
+    wide = wide.loc[wide[years[-1]].sort_values().index]
     names = part.drop_duplicates("variable").set_index("variable")[lang]
     rows = range(len(wide))
     ax.hlines(rows, wide[years].min(axis=1), wide[years].max(axis=1), color=GREY, linewidth=0.8)

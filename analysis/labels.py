@@ -96,9 +96,9 @@ FIGURE_TEXTS: dict[str, Texts] = {
             "zh": "与真值之差（以 95% 置信区间半宽为单位）",
         },
         "note": {
-            "en": "Blue: the interval holds the truth (grey band); vermilion: it does not; an arrow: "
-            "beyond the axis. Round and thick: the estimator that should recover the truth; "
-            "square: other estimators. Right: estimate / truth.",
+            "en": "Blue: the interval holds the truth (grey band); vermilion: it does not; "
+            "an arrow: beyond the axis. Round and thick: the estimator that should recover the "
+            "truth; square: other estimators. Right: estimate / truth.",
             "zh": "蓝色：区间包含真值（灰带）；朱红：不含；箭头：超出坐标范围。"
             "圆点粗线：应能还原真值的估计；方点：其他估计。右侧：估计值／真值。",
         },

@@ -45,7 +45,7 @@ _MAINLAND = (-2.68e6, 2.62e6, 1.76e6, 5.98e6)
 _SEA = (0.25e6, 1.92e6, 0.30e6, 2.78e6)
 _INSET_HEIGHT = 0.22  # of the height of the map
 _BAR, _BAR_START, _BAR_HEIGHT = 1e6, -0.75e6, 1.82e6  # metres: length and left end, off the coast
-_FINE, _COARSE = 4_500.0, 7_500.0  # metres; about 0.15 mm on a full and a half page map
+_FINE, _COARSE = 4_500.0, 10_000.0  # metres; 0.15 mm on a full, 0.2 mm on a half page map
 _PROVINCE_LINE, _SEA_LINE = 0.35, 0.9  # points
 
 

@@ -110,6 +110,16 @@ def read_notebooks(folder: Path) -> dict[str, Notebook]:
     return notebooks
 
 
+def code_trees(path: Path) -> list[ast.Module]:
+    """Return the syntax trees of a notebook's code cells."""
+    cells = enumerate(_cells(path), start=1)
+    return [
+        _parse(source, f"{path.name}, cell {number}")
+        for number, (kind, source, _) in cells
+        if kind == "code"
+    ]
+
+
 def _cells(path: Path) -> list[tuple[str, str, list[str]]]:
     """Return (type, source, tags) of each cell; read as JSON, since nbformat imports slowly."""
     try:
@@ -158,7 +168,8 @@ def _read_header(call: ast.Call, path: Path, where: str) -> Header:
         problems.append(f"level must be one of {', '.join(LEVELS)}")
     if problems:
         raise HeaderError(bullet_list(f"{at}:", problems))
-    return Header(**{k: tuple(v) if k in LISTS else v for k, v in values.items()})
+    fields: dict[str, Any] = {k: tuple(v) if k in LISTS else v for k, v in values.items()}
+    return Header(**fields)
 
 
 def _literal(node: ast.expr, where: str, what: str) -> Any:

@@ -81,7 +81,7 @@ class Parameter:
     def _has_type(self, value: Any) -> bool:
         if not isinstance(value, TYPES[self.type]):
             return False
-        if self.type.startswith("list"):
+        if isinstance(value, list):
             element = TYPES[self.type[5:-1]]
             return all(isinstance(v, element) and not isinstance(v, bool) for v in value)
         return self.type == "bool" or not isinstance(value, bool)

@@ -6,7 +6,6 @@ not, so that a reader sees both what works and what a shortcut costs.
 
 import pandas as pd
 
-from analysis.long_difference import ladder
 from analysis.panel import estimate_models
 from analysis.panel_fit import MODELS
 
@@ -124,25 +123,3 @@ def compare(truth: pd.DataFrame, *estimates: pd.DataFrame) -> pd.DataFrame:
     known = truth[["parameter", "truth", "unit", "label_en", "label_zh"]]
     frame = pd.concat(estimates, ignore_index=True).merge(known, on="parameter", how="left")
     return frame.assign(covers=frame["truth"].between(frame["ci_low"], frame["ci_high"]))
-
-
-def repeat(panels: list[pd.DataFrame]) -> pd.DataFrame:
-    """Estimate the effect in 2020 on several draws of the process, raw and within provinces.
-
-    Returns
-    -------
-    DataFrame
-        One row per draw and rung: draw, rung, estimate, se, ci_low, ci_high.
-    """
-    drawn = [
-        ladder(
-            panel,
-            outcomes=["log_income"],
-            baseline_controls=["disadvantage"],
-            rungs=("raw", "province"),
-            cluster="province",
-        ).assign(draw=number)
-        for number, panel in enumerate(panels)
-    ]
-    columns = ["draw", "rung", "estimate", "se", "ci_low", "ci_high"]
-    return pd.concat(drawn, ignore_index=True)[columns]

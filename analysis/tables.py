@@ -195,7 +195,8 @@ def ladder(estimates: pd.DataFrame, lang: str) -> Table:
     for outcome, group in as_shown(estimates).groupby("outcome", sort=False):
         by_rung = group.set_index("rung")
         cells = [
-            f"{by_rung.at[rung, 'estimate']:.2f} ({by_rung.at[rung, 'se']:.2f})" for rung in rungs
+            f"{estimate:.2f} ({se:.2f})"
+            for estimate, se in by_rung.loc[rungs, ["estimate", "se"]].to_numpy()
         ]
         measured = unit_label(str(group["unit"].iloc[0]), lang)
         rows.append((label(str(outcome), lang), measured, *cells, int(by_rung["n"].max())))

@@ -144,9 +144,7 @@ def test_audit_accounts_for_every_unit(built, real_census):
         "census_county_2010": 2857, "census_county_2020": 2943, "poverty_county_notice": 832,
         "county_lights": lights["code"].nunique(), "county_relief": len(relief),
     }  # fmt: skip
-    lost = audit[
-        (audit["fate"] == "not matched") | (audit["fate"] == "county without a value")
-    ]
+    lost = audit[(audit["fate"] == "not matched") | (audit["fate"] == "county without a value")]
     assert (lost["codes"].str.split().str.len() == lost["count"]).all()
     layer = audit_boundaries(panel, pd.Series(["110101", "710000"])).set_index("fate")["count"]
     assert layer.to_dict() == {"matched": 1, "not matched": 1, "county without a value": 2797}

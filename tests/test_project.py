@@ -12,9 +12,14 @@ from analysis.project import ProjectError, atomic_file, sweep_temporaries, write
 def test_file_is_replaced_as_a_whole(tmp_path):
     target = tmp_path / "a" / "t.txt"
     write_text(target, "old")
-    with pytest.raises(RuntimeError), atomic_file(target) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+
+    def write_half():
+        with atomic_file(target) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
     assert target.read_text() == "old"
     assert [p.name for p in target.parent.iterdir()] == ["t.txt"]
 

@@ -66,7 +66,8 @@ def small():
     places = pd.DataFrame({"code": codes, "name": "甲县", "prefecture": "乙市", "region": "west"})
     places["province"] = [f"省{i % 20}" for i in range(300)]
     years = np.repeat(COHORTS, (4, 14, 30, 36, 6))
-    return places, pd.DataFrame({"code": codes[:90], "delisted_year": years})
+    listed = pd.DataFrame({"code": codes[:90], "delisted_year": years})
+    return {"counties": places, "poverty": listed}
 
 
 # --- estimators, written out so that nothing but numpy stands between data and result
@@ -181,22 +182,22 @@ def test_same_seed_same_panel_whatever_the_order_of_rows(counties, poverty, pane
     ],
 )
 def test_a_knob_leaves_the_other_draws_alone(small, change, touched):
-    base = simulate_counties(*small, TRUTH, seed=3)
-    varied = simulate_counties(*small, dataclasses.replace(TRUTH, **change), seed=3)
+    base = simulate_counties(**small, truth=TRUTH, seed=3)
+    varied = simulate_counties(**small, truth=dataclasses.replace(TRUTH, **change), seed=3)
     pd.testing.assert_frame_equal(varied.drop(columns=touched), base.drop(columns=touched))
     for column in touched:
         assert not varied[column].equals(base[column])
 
 
 def test_catch_up_knob_moves_income_by_its_formula_only(small):
-    base = simulate_counties(*small, TRUTH, seed=3)
-    varied = simulate_counties(*small, dataclasses.replace(TRUTH, catch_up=0.0105), seed=3)
+    base = simulate_counties(**small, truth=TRUTH, seed=3)
+    varied = simulate_counties(**small, truth=dataclasses.replace(TRUTH, catch_up=0.0105), seed=3)
     moved = 0.0065 * base["disadvantage"] * (base["year"] - 2010)
     assert np.allclose(varied["log_income"] - base["log_income"], moved, rtol=0, atol=2 * ROUNDING)
 
 
 def test_income_without_noise_is_the_formula(small):
-    panel = simulate_counties(*small, quiet(), seed=3)
+    panel = simulate_counties(**small, truth=quiet(), seed=3)
     row = panel[(panel["delisted_year"] == 2017) & (panel["year"] == 2019)].iloc[0]
     growth = 0.105 + 0.10 + 0.09 + 0.09 + 0.075 + 0.065 + 0.072 + 0.065 + 0.061
     s = row["disadvantage"]
@@ -246,7 +247,7 @@ def test_indicators_track_the_scores_with_the_stated_reliability(panel, system):
 
 
 def test_bad_input_is_reported_all_at_once(small):
-    places, designated = small
+    places, designated = small["counties"], small["poverty"]
     places = pd.concat([places.iloc[1:], places.iloc[[5]]])
     designated = designated.assign(delisted_year=designated["delisted_year"].replace(2016, 2021))
     designated = pd.concat([designated, designated.iloc[[9]].assign(delisted_year=2018)])
@@ -263,7 +264,7 @@ def test_bad_input_is_reported_all_at_once(small):
 
 
 def test_missing_columns_and_values_are_reported(small):
-    places, designated = small
+    places, designated = small["counties"], small["poverty"]
     places = places.drop(columns="region").assign(name=places["name"].where(places.index != 7))
     with pytest.raises(ValueError) as caught:
         simulate_counties(places, designated.drop(columns="code"), TRUTH, seed=1)
@@ -278,7 +279,7 @@ def test_indicators_without_a_typical_range_are_refused(small, system):
     bare = [dataclasses.replace(i, typical=None) for i in system.indicators[:2]]
     broken = dataclasses.replace(system, indicators=(*bare, *system.indicators[2:]))
     with pytest.raises(ValueError, match=r"2 problems(.|\n)*poor_income_ratio"):
-        simulate_counties(*small, TRUTH, seed=1, system=broken)
+        simulate_counties(**small, truth=TRUTH, seed=1, system=broken)
 
 
 # --- what estimators find
@@ -292,7 +293,7 @@ def test_raw_long_difference_is_biased_by_catch_up_and_the_conditional_one_is_no
     for seed in SEEDS:
         panel = simulate_counties(counties, poverty, truth, seed=seed)
         effect = average_effects(truth, panel)["2020"]
-        stated = naive_bias(truth, panel).set_index("estimator").loc["raw_long_difference", "bias"]
+        stated = naive_bias(truth, panel).set_index("estimator")["bias"]["raw_long_difference"]
         bias.append(stated)
         estimate, se = long_difference(panel, conditional=False)
         raw.append((estimate - effect - stated) / se)
@@ -338,8 +339,8 @@ def test_regression_control_of_s_matches_statsmodels_and_is_nearly_exact(countie
 
 
 def test_kappa_estimators_show_the_stated_biases(counties, poverty):
-    z = {"two-way": [], "first difference": []}
-    off = {"pooled_year_effects": [], "county_effects_only": []}
+    z: dict[str, list[float]] = {"two-way": [], "first difference": []}
+    off: dict[str, list[float]] = {"pooled_year_effects": [], "county_effects_only": []}
     for seed in SEEDS:
         panel = simulate_counties(counties, poverty, TRUTH, seed=seed)
         stated = naive_bias(TRUTH, panel).set_index("estimator")["bias"]
@@ -367,10 +368,10 @@ def test_kappa_estimators_show_the_stated_biases(counties, poverty):
 
 def test_intervals_cover_the_truth(small):
     truth = dataclasses.replace(TRUTH, province_shock_sd=0.0)
-    effect = average_effects(truth, simulate_counties(*small, truth, seed=0))["2020"]
+    effect = average_effects(truth, simulate_counties(**small, truth=truth, seed=0))["2020"]
     hits = {"kappa": 0, "effect": 0}
     for seed in range(REPLICATIONS):
-        panel = simulate_counties(*small, truth, seed=1000 + seed)
+        panel = simulate_counties(**small, truth=truth, seed=1000 + seed)
         estimate, se = slope(*(within(v, county=True, year=True) for v in arrays(panel)))
         hits["kappa"] += abs(estimate - truth.kappa) < 1.96 * se
         estimate, se = long_difference(panel, conditional=True)

@@ -1,5 +1,6 @@
 import hashlib
 import socket
+from typing import Any
 
 import pytest
 import yaml
@@ -9,7 +10,7 @@ from analysis.sources import SourceError, fetch, inventory, known_faults, missin
 
 CONTENT = b"a,b\n1,2\n"
 SUM = hashlib.sha256(CONTENT).hexdigest()
-CARD = {
+CARD: dict[str, Any] = {
     "title": "T", "producer": "P", "citation": "C", "licence": "MIT", "accessed": "2026-01-01",
     "sensitivity": "public", "use": "U", "faults": ["one fault"],
     "files": [
@@ -46,7 +47,7 @@ def test_mirror_is_copied_and_verified(project, mirror):
     assert missing_files(project, ("s",)) == []
     assert fetch(project, ("s",)) == []
     files = inventory([read_card(project.source("s"))], project.source)
-    assert files.loc[0, ["sha256", "origin", "verified"]].tolist() == [SUM, "fetched", True]
+    assert files[["sha256", "origin", "verified"]].iloc[0].tolist() == [SUM, "fetched", True]
 
 
 def test_download_is_verified(project, tmp_path):
