@@ -8,7 +8,6 @@ the files it reads and the versions of the numerical packages. pytask keeps thei
 import graphlib
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -383,7 +382,6 @@ def run(
     sweep_temporaries(
         plan.project.processed(profile), plan.project.figures(profile), plan.project.build(profile)
     )
-    os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
     outcomes = _build(plan, execute, n_workers=workers, parallel_backend="threads", force=force)
     steps = [step for step in plan.notebooks if step not in plan.not_run]
     write_run(plan.project, profile, steps, plan.not_run)

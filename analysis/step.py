@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from threadpoolctl import threadpool_limits
+
 from analysis.parameters import choose_profile, nearest
 from analysis.project import Project, ProjectError, write_text
 from analysis.sources import Card, read_card
@@ -59,6 +61,9 @@ class Header:
 class Step:
     """One pipeline step, in the pipeline and by hand alike.
 
+    From its making on the kernel uses one thread for linear algebra: more would add numbers in
+    another order, and the last digits would differ from run to run.
+
     Attributes
     ----------
     header : Header
@@ -72,6 +77,7 @@ class Step:
         self.project = project
         self._sources = choose_profile(project, profile).sources
         self._claims: dict[str, dict[str, Any]] = {}
+        threadpool_limits(1)
         self._write_claims()
 
     def __repr__(self) -> str:

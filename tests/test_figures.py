@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from analysis import facts, figure_style, figures, geography, maps, poverty_list
 from analysis.indicators import load_system
@@ -69,13 +70,14 @@ def truth_comparison():
 
 @pytest.fixture(scope="module")
 def layers():
-    return geography.load_layers(RAW / "boundaries")
+    names = ("counties", "provinces", "maritime")
+    return dict(zip(names, geography.load_layers(RAW / "boundaries"), strict=True))
 
 
 @pytest.fixture(scope="module")
 def coordination(layers):
     """Degrees of 0.35 to 0.75 in 2010 and 2020; every tenth county has none."""
-    counties = layers[0]
+    counties = layers["counties"]
     known = counties.loc[np.arange(len(counties)) % 10 != 0, ["code"]]
     spread = np.linspace(0.35, 0.65, len(known))
     return pd.concat([
@@ -136,10 +138,12 @@ def test_charts_are_readable_in_both_languages(name, lang):
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_delisting_map_counts_every_county_once(layers, lang):
     poverty = poverty_list.load_list(RAW / "facts")
-    fig = maps.delisting_map(*layers, poverty, lang)
+    fig = maps.delisting_map(**layers, poverty=poverty, lang=lang)
     assert_readable(fig)
     assert_language(fig, lang, names=("冷湖", "茫崖"))
-    entries = [text.get_text() for text in fig.axes[0].get_legend().get_texts()]
+    legend = fig.axes[0].get_legend()
+    assert legend
+    entries = [text.get_text() for text in legend.get_texts()]
     # official numbers by year; they sum to 832
     counted = dict(zip(range(2016, 2021), (28, 125, 283, 344, 52), strict=True))
     assert entries[:5] == [f"{year} ({count})" for year, count in counted.items()]
@@ -149,7 +153,7 @@ def test_delisting_map_counts_every_county_once(layers, lang):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_coordination_maps_share_classes(layers, coordination, lang):
-    fig = maps.coordination_maps(*layers, coordination, [2010, 2020], lang)
+    fig = maps.coordination_maps(**layers, index=coordination, years=[2010, 2020], lang=lang)
     assert_readable(fig)
     assert_language(fig, lang)
     entries = [text.get_text() for text in fig.legends[0].get_texts()]
@@ -170,10 +174,10 @@ def test_maps_name_every_fault(layers):
     with pytest.raises(
         ValueError, match=r"no value in 2020; coordination outside \[0, 1\]; code and year not uni"
     ):
-        maps.coordination_maps(*layers, index, [2010, 2020], "en")
+        maps.coordination_maps(**layers, index=index, years=[2010, 2020], lang="en")
     poverty = pd.DataFrame({"code": ["1"], "name": ["甲县"], "delisted_year": [2021]})
     with pytest.raises(ValueError, match="must be 2016 to 2020, found 2021"):
-        maps.delisting_map(*layers, poverty, "en")
+        maps.delisting_map(**layers, poverty=poverty, lang="en")
 
 
 def test_lines_join_consecutive_years_only():
@@ -188,9 +192,10 @@ def test_lines_join_consecutive_years_only():
     poor, bars, incidence = fig.axes
     for ax, joined in ((poor, [[2010, 2011], [2015, 2016]]), (incidence, [[2010], [2015, 2016]])):
         lines = [line for line in ax.lines if line.get_linestyle() != "None"]
-        assert [list(line.get_xdata()) for line in lines] == joined
-    assert [bar.get_height() for bar in bars.patches] == [5.0, 16.0, 23.0]
-    assert [bar.get_y() for bar in bars.patches] == [0.0, 5.0, 21.0]
+        assert [np.asarray(line.get_xdata()).tolist() for line in lines] == joined
+    shown = [bar for bar in bars.patches if isinstance(bar, Rectangle)]
+    assert [bar.get_height() for bar in shown] == [5.0, 16.0, 23.0]
+    assert [bar.get_y() for bar in shown] == [0.0, 5.0, 21.0]
 
 
 def test_obstacles_show_first_and_last_year_sorted_by_the_last():
@@ -211,7 +216,9 @@ def test_ladder_draws_each_interval_in_the_order_of_rungs():
     rungs = table.set_index("rung").loc[list(RUNGS)]
     spans = [c.get_segments()[0][:, 0] for c in ax.collections if isinstance(c, LineCollection)]
     assert np.allclose(spans, rungs[["ci_low", "ci_high"]])
-    points = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"]
+    points = [
+        float(np.asarray(line.get_xdata())[0]) for line in ax.lines if line.get_marker() == "o"
+    ]
     assert np.allclose(points, rungs["estimate"])
     labels = [tick.get_text() for tick in ax.get_yticklabels()]
     assert labels == [texts("ladder_plot", "en")[rung] for rung in RUNGS]
@@ -219,10 +226,11 @@ def test_ladder_draws_each_interval_in_the_order_of_rungs():
 
 def test_truth_plot_marks_distance_cover_and_what_is_beyond_the_axis():
     ax = figures.truth_plot(truth_comparison(), "en").axes[0]
-    marks = [line for line in ax.lines if len(line.get_xdata()) == 1]
+    drawn = [(line, np.asarray(line.get_xdata(), float)) for line in ax.lines]
     shown = [
-        (line.get_marker(), round(float(np.ravel(line.get_xdata())[0]), 6), line.get_color())
-        for line in marks
+        (line.get_marker(), round(float(x[0]), 6), line.get_color())
+        for line, x in drawn
+        if len(x) == 1
     ]
     blue, red = figure_style.PALETTE["blue"], figure_style.PALETTE["vermillion"]
     assert shown == [

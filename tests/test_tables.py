@@ -17,12 +17,12 @@ RAW = Path(__file__).parents[1] / "data" / "raw"
 LANGUAGES = ("en", "zh")
 HANZI = re.compile("[一-鿿]")
 LADDER = pd.DataFrame({
-    "outcome": ["schooling"] * 3 + ["tap_water"] * 4,
-    "rung": ["province", "raw", "baseline", "prefecture", "province", "baseline", "raw"],
-    "estimate": [0.126, -0.25, 0.0, 4.0, 3.0, 2.0, 1.0],
-    "se": [0.1] * 3 + [0.44, 0.33, 0.22, 0.115],
-    "unit": ["years"] * 3 + ["percentage points"] * 4,
-    "n": [2748, 2748, 2740, 2700, 2748, 2748, 2748],
+    "outcome": ["schooling"] * 3 + ["tap_water"] * 3,
+    "rung": ["province", "raw", "baseline", "province", "baseline", "raw"],
+    "estimate": [0.126, -0.25, 0.0, 3.0, 2.0, 1.0],
+    "se": [0.1] * 3 + [0.33, 0.22, 0.115],
+    "unit": ["years"] * 3 + ["percentage points"] * 3,
+    "n": [2748, 2748, 2740, 2748, 2748, 2748],
 })  # fmt: skip
 
 
@@ -38,12 +38,12 @@ def weights():
 def estimates():
     rng = np.random.default_rng(5)
     panel = pd.DataFrame({
-        "code": np.repeat([f"{i:06d}" for i in range(60)], 4),
-        "year": np.tile(range(2010, 2014), 60),
-        "province": np.repeat([f"P{i % 12}" for i in range(60)], 4),
-        "alleviation": rng.normal(size=240),
+        "code": np.repeat([f"{i:06d}" for i in range(60)], 30),
+        "year": np.tile(range(1990, 2020), 60),
+        "province": np.repeat([f"P{i % 12}" for i in range(60)], 30),
+        "alleviation": rng.normal(size=1800),
     })  # fmt: skip
-    panel["revitalization"] = 0.5 * panel["alleviation"] + rng.normal(size=240)
+    panel["revitalization"] = 0.5 * panel["alleviation"] + rng.normal(size=1800)
     return estimate_models(
         panel,
         outcome="revitalization",
@@ -109,18 +109,17 @@ def test_indicator_system_is_grouped_and_sorted_by_weight(weights, lang, minus, 
     assert len(frame) == len(weights) and frame.shape[1] == 8
     subsystem, dimension = frame.columns[:2]
     assert frame[subsystem].nunique() == 2
-    assert not frame[[subsystem, dimension]].ne(frame[[subsystem, dimension]].shift()).any(
-        axis=1
-    ).sum() > len(frame[[subsystem, dimension]].drop_duplicates())  # each group in one run
-    weight = tables.word("weight", lang)
-    falls = frame.groupby([subsystem, dimension])[weight].apply(lambda w: w.is_monotonic_decreasing)
-    assert falls.all()
-    directions = dict(
-        zip(frame[tables.word("indicator", lang)], frame[tables.word("direction", lang)])
+    groups = frame[[subsystem, dimension]]
+    runs = groups.ne(groups.shift()).any(axis=1).sum()
+    assert runs == len(groups.drop_duplicates())  # each group stands together
+    weight, direction, indicator = (
+        tables.word(key, lang) for key in ("weight", "direction", "indicator")
     )
-    expected = weights.set_index(lang)["direction"].replace("-", minus)
-    assert directions == expected.to_dict() and minus in directions.values()
-    assert any(first.lower() in name.lower() for name in frame[dimension])
+    for _, group in frame.groupby([subsystem, dimension]):
+        assert group[weight].is_monotonic_decreasing
+    shown = frame.set_index(indicator)[direction].to_dict()
+    assert shown == weights.set_index(lang)["direction"].replace("-", "−").to_dict()
+    assert set(shown.values()) == {"+", "−"}
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -151,7 +150,7 @@ def test_panel_models_have_a_row_per_slope_and_a_column_per_error(estimates, lan
         se = source.set_index("error_type")["se"]
         assert row[tables.word("estimate", lang)] == source["estimate"].iloc[0]
         assert row[province] == se["province"]
-        assert row[tables.word("n", lang)] == (60 if model == "between" else 240)
+        assert row[tables.word("n", lang)] == (60 if model == "between" else 1800)
         refused = row[f"SE: {getattr(ERRORS['driscoll_kraay'], name)}"]
         assert pd.isna(refused) == (model == "between") == pd.isna(se["driscoll_kraay"])
 
@@ -159,23 +158,16 @@ def test_panel_models_have_a_row_per_slope_and_a_column_per_error(estimates, lan
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_ladder_puts_rungs_in_order(lang):
     rungs = ("raw", "baseline", "province")
-    table = LADDER[LADDER["rung"] != "prefecture"]
-    frame = tables.ladder(table, lang).frame.set_index(tables.word("outcome", lang))
+    frame = tables.ladder(LADDER, lang).frame.set_index(tables.word("outcome", lang))
     assert list(frame)[1:-1] == [tables.word(rung, lang) for rung in rungs]
-    water = frame.loc[label("tap_water", lang)]
-    assert water.iloc[1:4].tolist() == ["1.00 (0.12)", "2.00 (0.22)", "3.00 (0.33)"]
+    water = frame.loc[[label("tap_water", lang)]].to_numpy()[0]
+    assert water[1:4].tolist() == ["1.00 (0.12)", "2.00 (0.22)", "3.00 (0.33)"]
     assert frame[tables.word("n", lang)].tolist() == [2748, 2748]
     assert frame.index.tolist() == [label(name, lang) for name in ("tap_water", "schooling")]
 
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="cells keep the hyphen-minus")
 def test_ladder_prints_true_minus_signs():
-    table = LADDER[(LADDER["outcome"] == "schooling")]
+    table = LADDER[LADDER["outcome"] == "schooling"]
     cells = tables.ladder(table, "en").frame.iloc[0].astype(str)
     assert "−0.25 (0.10)" in cells.tolist()
-
-
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="a rung without an outcome stops the table")
-def test_ladder_without_a_rung_for_one_outcome():
-    frame = tables.ladder(LADDER, "en").frame
-    assert frame.iloc[1, 5] == "–"
