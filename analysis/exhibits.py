@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis import figure_style
+from analysis.labels import STAMP
 from analysis.project import ProjectError, atomic_file, bullet_list, write_text
 from analysis.storage import write_csv
 
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
     from analysis.tables import Table
 
 LANGUAGES = {"en": "", "zh": "_zh"}
-STAMP = {
-    "en": "SIMULATED DATA: no statement about real counties",
-    "zh": "模拟数据（SIMULATED）：不反映真实县域",
-}
 STAMP_HEIGHT_MM = 5.0
 PNG_DPI = 200
 SCREEN_DPI = 100
@@ -180,27 +177,27 @@ def save_table(stem: Path, build: "Callable[[str], Table]", *, simulated: bool) 
         path = stem.with_name(f"{stem.name}{LANGUAGES[lang]}")
         write_text(path.with_name(f"{path.name}.html"), _html(table, stamp, page=True))
         write_text(path.with_name(f"{path.name}.tex"), _latex(table, stamp))
-    write_csv(stem.with_name(f"{stem.name}.csv"), built["en"].frame)
+    plain = built["en"].frame.replace("−", "-", regex=True)
+    write_csv(stem.with_name(f"{stem.name}.csv"), plain)
     return HTML(_html(built["en"], STAMP["en"] if simulated else "", page=False))
 
 
+def printed(value: float, digits: int) -> str:
+    """Return a number as printed: rounded, a true minus sign, no negative zero, – if missing."""
+    return "–" if pd.isna(value) else f"{value:z.{digits}f}".replace("-", "−")
+
+
 def _formatted(table: "Table") -> pd.DataFrame:
-    """Return the frame as text: numbers rounded, true minus signs, missing as an en dash."""
+    """Return the frame as text; columns of whole numbers without decimals."""
     frame = table.frame.copy()
-    for column in frame.columns:
-        digits = (
-            table.decimals if isinstance(table.decimals, int) else table.decimals.get(column, 3)
-        )
-        frame[column] = [_cell(value, digits) for value in frame[column]]
-    return frame.astype("str")
-
-
-def _cell(value: object, digits: int) -> str:
-    if pd.isna(value):  # type: ignore[call-overload]
-        return "–"
-    if isinstance(value, float) and not value.is_integer():
-        return f"{value:.{digits}f}".replace("-", "−")
-    return str(int(value)) if isinstance(value, float) else str(value)
+    for position in _numeric(table):
+        name = frame.columns[position]
+        column = frame[name].astype("float64")
+        whole = (column.dropna() % 1 == 0).all()
+        decimals = table.decimals
+        digits = decimals if isinstance(decimals, int) else decimals.get(name, 3)
+        frame[name] = [printed(value, 0 if whole else digits) for value in column]
+    return frame.fillna("–").astype("str")
 
 
 def _numeric(table: "Table") -> list[int]:
@@ -210,6 +207,9 @@ def _numeric(table: "Table") -> list[int]:
 
 def _styled(table: "Table", escape: str) -> "Styler":
     frame = _formatted(table)
+    caption = html.escape(table.caption)
+    if escape == "latex":
+        caption = table.caption.translate(LATEX_ESCAPES)
     right: list[CSSDict] = [
         {"selector": f".col{i}", "props": "text-align:right"} for i in _numeric(table)
     ]
@@ -217,7 +217,7 @@ def _styled(table: "Table", escape: str) -> "Styler":
         frame.style.hide(axis="index")
         .format(escape=escape)
         .format_index(escape=escape, axis=1)
-        .set_caption(table.caption)
+        .set_caption(caption)
         .set_table_styles([*HTML_STYLES, *right] if escape == "html" else [])
     )
 

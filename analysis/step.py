@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
+from analysis.labels import STAMP
 from analysis.parameters import choose_profile, nearest
 from analysis.project import Project, ProjectError, write_text
 from analysis.sources import Card, read_card
@@ -304,6 +305,14 @@ def step(
         Numbered exhibits.
     level : str
         What the output discloses: household, village, county or aggregate.
+
+    Returns
+    -------
+    Step
+        Prints the stamp SIMULATED where anything that it reads is simulated.
     """
     header = Header(name, tuple(reads), tuple(writes), tuple(figures), tuple(tables), level)
-    return Step(header, profile, Project.find())
+    declared = Step(header, profile, Project.find())
+    if declared.simulated():
+        print(STAMP["en"])
+    return declared

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from analysis.exhibits import printed
 from analysis.labels import unit_label
 from analysis.long_difference import RUNGS, as_shown
 from analysis.panel_fit import ERRORS, MODELS
@@ -195,7 +196,7 @@ def ladder(estimates: pd.DataFrame, lang: str) -> Table:
     for outcome, group in as_shown(estimates).groupby("outcome", sort=False):
         by_rung = group.set_index("rung")
         cells = [
-            f"{estimate:.2f} ({se:.2f})"
+            f"{printed(estimate, 2)} ({printed(se, 2)})"
             for estimate, se in by_rung.loc[rungs, ["estimate", "se"]].to_numpy()
         ]
         measured = unit_label(str(group["unit"].iloc[0]), lang)

@@ -215,7 +215,6 @@ def test_image_of_the_notebook_is_the_english_figure(folders, tmp_path):
 
 # --- tables
 
-HYPHEN = pytest.mark.xfail(strict=True, reason="whole negative numbers keep the hyphen-minus")
 HOSTILE = "R&D 50%_of <5, $x #1"
 
 
@@ -317,15 +316,14 @@ def test_two_saves_of_a_table_give_the_same_bytes(tables, tmp_path):
         (pd.NA, "–"),
         ("a-b", "a-b"),
         (4, "4"),
-        pytest.param(-3, "−3", marks=HYPHEN),
-        pytest.param(-2.0, "−2", marks=HYPHEN),
+        (-3, "−3"),
+        (-2.0, "−2"),
     ],
 )
 def test_cells(value, text):
     assert exhibits._cell(value, 2) == text
 
 
-@pytest.mark.xfail(strict=True, reason="Styler.set_caption escapes nothing")
 def test_caption_is_escaped(tmp_path):
     save_table(tmp_path / "t", lambda lang: table(lang, caption="5% & <b>"), simulated=False)
     assert unescaped(read(tmp_path, "t.tex")) == []

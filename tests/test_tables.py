@@ -166,7 +166,6 @@ def test_ladder_puts_rungs_in_order(lang):
     assert frame.index.tolist() == [label(name, lang) for name in ("tap_water", "schooling")]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="cells keep the hyphen-minus")
 def test_ladder_prints_true_minus_signs():
     table = LADDER[LADDER["outcome"] == "schooling"]
     cells = tables.ladder(table, "en").frame.iloc[0].astype(str)
