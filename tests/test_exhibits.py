@@ -275,7 +275,7 @@ def test_html_escapes_and_prints_true_signs(tables):
     assert "R&amp;D 50%_of &lt;5, $x #1" in page and "<5" not in page
     assert "100% &amp; &lt;all&gt;, a_b." in page
     cells = re.findall(r"<td [^>]*>(.*?)</td>", page)
-    assert cells[1::3] == ["−1.23", "–", "2"]
+    assert cells[1::3] == ["−1.23", "–", "2.00"]
     assert page.startswith("<!DOCTYPE html>") and 'charset="utf-8"' in page
     assert "占比_%" in read(tables[False], "t_zh.html")
     assert ".col1 {\n  text-align: right" in page and ".col0 {\n  text-align: right" not in page
@@ -294,7 +294,7 @@ def test_latex_is_balanced_and_escaped(tables, suffix, simulated):
     assert [len(row) for row in rows(latex)] == [3, 3, 3]
     assert r"\begin{tabular}{lrr}" in latex
     assert rows(latex)[0][0].strip() == r"R\&D 50\%\_of <5, \$x \#1"
-    assert [row[1].strip() for row in rows(latex)] == ["−1.23", "–", "2"]
+    assert [row[1].strip() for row in rows(latex)] == ["−1.23", "–", "2.00"]
     assert r"Notes: 100\% \& <all>, a\_b." in latex
 
 
@@ -310,18 +310,18 @@ def test_two_saves_of_a_table_give_the_same_bytes(tables, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (-0.5, "−0.50"),
-        (pd.NA, "–"),
-        ("a-b", "a-b"),
-        (4, "4"),
-        (-3, "−3"),
-        (-2.0, "−2"),
-    ],
+    ("value", "digits", "text"),
+    [(-0.5, 2, "−0.50"), (-0.001, 2, "0.00"), (np.nan, 2, "–"), (pd.NA, 0, "–"), (-3, 0, "−3")],
 )
-def test_cells(value, text):
-    assert exhibits._cell(value, 2) == text
+def test_number_is_printed_with_true_minus_and_no_negative_zero(value, digits, text):
+    assert exhibits.printed(value, digits) == text
+
+
+def test_whole_numbers_have_no_decimals_unless_their_column_has(tmp_path):
+    frame = pd.DataFrame({"whole": [1.0, -2.0], "mixed": [1.0, 2.5], "word": ["a-b", None]})
+    save_table(tmp_path / "t", lambda _: Table(frame, "c", "n", decimals=1), simulated=False)
+    cells = re.findall(r"<td [^>]*>(.*?)</td>", read(tmp_path, "t.html"))
+    assert cells == ["1", "1.0", "a-b", "−2", "2.5", "–"]
 
 
 def test_caption_is_escaped(tmp_path):
