@@ -60,6 +60,7 @@ _SETTINGS: dict[Any, Any] = {
     "legend.title_fontsize": SMALL_SIZE,
     "figure.titlesize": 8.0,
     "text.color": INK,
+    "text.hinting": "none",
     "axes.labelcolor": INK,
     "axes.edgecolor": INK,
     "xtick.color": INK,
@@ -239,7 +240,7 @@ def overlapping_texts(fig: Figure) -> list[tuple[str, str]]:
 
 
 def clipped_texts(fig: Figure) -> list[str]:
-    """List visible texts that reach beyond the edge of the canvas.
+    """List visible texts and legends that reach beyond the edge of the canvas.
 
     Parameters
     ----------
@@ -249,11 +250,14 @@ def clipped_texts(fig: Figure) -> list[str]:
     Returns
     -------
     list of str
-        The texts; empty if all lie inside to ``TOUCHING_PT``.
+        The texts, and "legend" for a legend; empty if all lie inside to ``TOUCHING_PT``.
     """
+    from matplotlib.legend import Legend
+
     slack = TOUCHING_PT * fig.dpi / POINTS_PER_INCH
     canvas = fig.bbox.padded(slack)
     boxes = [(text.get_text(), text.get_window_extent()) for text in visible_texts(fig)]
+    boxes += [("legend", legend.get_window_extent()) for legend in fig.findobj(Legend)]
     return [
         text
         for text, box in boxes

@@ -166,7 +166,12 @@ def coordination_maps(
             Patch(facecolor=NO_DATA, edgecolor=HATCH_INK, hatch=HATCH, label=text["missing"])
         )
         fig.legend(
-            handles=handles, title=text["legend"], ncols=len(handles), loc="outside upper center"
+            handles=handles,
+            title=text["legend"],
+            ncols=len(handles),
+            columnspacing=1.0,
+            handletextpad=0.5,
+            loc="outside upper center",
         )
         add_note(fig, text["note"])
     return fig

@@ -370,3 +370,13 @@ def test_add_note_wraps_to_the_width():
         figure_style.add_note(fig, "Source: the notices of the provinces. " * 6)
     assert fig.get_supxlabel().count("\n") >= 2
     assert_readable(fig, 90)
+
+
+def test_legend_wider_than_the_canvas_is_found():
+    with figure_style.style():
+        fig = Figure(figsize=figure_style.figure_size(60, 40))
+        ax = fig.subplots()
+        for number in range(9):
+            ax.plot([0, 1], label=f"a long entry {number}")
+        fig.legend(ncols=9, loc="upper center")
+        assert "legend" in figure_style.clipped_texts(fig)
