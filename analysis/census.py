@@ -25,6 +25,7 @@ from analysis.census_layout import (
 )
 from analysis.census_variables import broken_identities, fill_blank_parts, harmonise
 from analysis.corrections import apply_ledger, read_ledger
+from analysis.project import bullet_list
 
 _SUBTOTALS = ("市辖区", "县")
 _NOT_AVAILABLE = "NA"  # how the workbook of 2020 writes a missing cell
@@ -121,7 +122,7 @@ def read_census(folder: Path, year: int) -> CensusReading:
 
 
 def _listed(problems: list[str]) -> CensusError:
-    return CensusError("\n".join([f"{len(problems)} violation(s):", *problems]))
+    return CensusError(bullet_list(f"{len(problems)} violation(s):", problems))
 
 
 def _load_cells(path: Path, year: int) -> pd.DataFrame:

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from analysis.parameters import choose_profile, read_profiles
-from analysis.pipeline import Outcome, Plan, make_plan, run, status
+from analysis.pipeline import Outcome, run, status
+from analysis.plan import Plan, make_plan
 from analysis.project import Project, ProjectError
 
 app = typer.Typer(
@@ -83,6 +84,10 @@ def _print_summary(plan: Plan, outcomes: list[Outcome], seconds: float) -> None:
         f"profile [bold]{plan.profile.name}[/bold]: {words}, {len(plan.not_run)} not run here, "
         f"{seconds:.1f} s"
     )
+    for path in plan.undeclared_files():
+        console.print(f"[yellow]of no step, remove it: {plan.project.shown(path)}[/yellow]")
+    if not plan.is_whole:
+        console.print("claims.json is brought up to date by a run of all steps")
     figures = plan.project.figures(plan.profile.name)
     console.print(f"figures and claims.json: {plan.project.shown(figures)}/")
 

@@ -13,6 +13,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from analysis.project import bullet_list
+
 FIELDS = ("entity", "variable", "year", "expected", "action", "value", "reason", "source")
 ACTIONS = ("set_missing", "override", "scale")
 
@@ -46,7 +48,7 @@ def read_ledger(folder: Path) -> pd.DataFrame:
         for fault in _faults(row)
     ]
     if problems:
-        raise CorrectionError("\n".join(["the corrections ledger is malformed:", *problems]))
+        raise CorrectionError(bullet_list("the corrections ledger is malformed:", problems))
     frame = pd.DataFrame(rows or [], columns=list(FIELDS), dtype=object)
     return frame.assign(entity=frame["entity"].astype(str))
 
@@ -88,7 +90,7 @@ def apply_ledger(cells: pd.DataFrame, ledger: pd.DataFrame, *, source: str) -> p
         corrected.iat[at] = _mended(found, row["action"], row["value"])
     if problems:
         remedy = "look at the source: drop the row of corrections.yml if it was repaired there"
-        raise CorrectionError("\n".join([f"{source}: stale corrections ({remedy}):", *problems]))
+        raise CorrectionError(bullet_list(f"{source}: stale corrections ({remedy}):", problems))
     return corrected
 
 

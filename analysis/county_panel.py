@@ -12,17 +12,11 @@ import pandas as pd
 
 from analysis.corrections import apply_ledger, read_ledger
 from analysis.crosswalk import linked_units, name_stem
+from analysis.geography import REGIONS
 from analysis.match_audit import audit_census, audit_matches, audit_poverty
+from analysis.project import bullet_list
 
 RURAL_LIMIT = 40.0  # percent rural in 2010, above which a county belongs to the rural sample
-REGIONS = {
-    "east": "北京市 天津市 河北省 上海市 江苏省 浙江省 福建省 山东省 广东省 海南省",
-    "central": "山西省 安徽省 江西省 河南省 湖北省 湖南省",
-    "west": "内蒙古自治区 广西壮族自治区 重庆市 四川省 贵州省 云南省 西藏自治区 陕西省 甘肃省 "
-    "青海省 宁夏回族自治区 新疆维吾尔自治区",
-    "northeast": "辽宁省 吉林省 黑龙江省",
-}
-_REGION_OF = {province: region for region, names in REGIONS.items() for province in names.split()}
 _RELIEF_COLUMNS = {
     "行政区划代码": "code",
     "县域名称": "name",
@@ -41,7 +35,7 @@ def region_of(province: pd.Series) -> pd.Series:
     ValueError
         Lists every name that is not one of the 31 provinces.
     """
-    region = province.map(_REGION_OF)
+    region = province.map(REGIONS)
     if region.isna().any():
         unknown = sorted(set(province[region.isna()].astype(str)))
         raise ValueError(f"not a province of the mainland: {', '.join(unknown)}")
@@ -295,4 +289,4 @@ def _refuse(faults: dict[str, pd.Series], table: pd.DataFrame, file: str) -> Non
         for code in table.loc[mask, "code"]
     ]
     if problems:
-        raise ValueError("\n".join([f"{len(problems)} violation(s):", *problems]))
+        raise ValueError(bullet_list(f"{len(problems)} violation(s):", problems))

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.project import bullet_list
+
 POPULATION_RATIO = (0.6, 1.6)  # 2020 / 2010; outside, a changed area is likelier than migration
 _ACTIONS = ("link", "area", "none")
 _COLUMNS = [
@@ -88,7 +90,7 @@ def read_manual(folder: Path) -> pd.DataFrame:
         for row in rows.index[mask]
     ]
     if problems:
-        raise ValueError("\n".join(["mend the reviewed crosswalk rows:", *problems]))
+        raise ValueError(bullet_list("mend the reviewed crosswalk rows:", problems))
     return rows.assign(area_changed=rows["area_changed"] == "1")
 
 
@@ -151,7 +153,7 @@ def _check_manual(manual: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame) ->
             if there != row[f"name_{year}"]
         ]
     if problems:
-        raise ValueError("\n".join(["stale rows in manual_2010_2020.csv:", *problems]))
+        raise ValueError(bullet_list("stale rows in manual_2010_2020.csv:", problems))
 
 
 def _manual_pairs(manual: pd.DataFrame) -> pd.DataFrame:

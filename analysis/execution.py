@@ -5,22 +5,28 @@ bytes. A notebook that fails is kept as far as it got, and the error says where 
 """
 
 import re
+import shutil
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-from analysis.pipeline import Plan, status
-from analysis.project import ProjectError, atomic_file
+from analysis.pipeline import status
+from analysis.plan import Plan
+from analysis.project import ProjectError, atomic_file, write_text
 from analysis.provenance import write_record
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 LINE_IN_CELL = re.compile(r"Cell In\[\d+\], line (\d+)")
 ADDRESS = re.compile(r"<[\w.]+ (?:object )?at 0x[0-9a-f]+>")
 INJECTED = "injected-parameters"
+CLOCK_GRAIN = 0.05
+"""Seconds by which the clock of a file system may lag behind that of Python."""
 
 
 class ExecutionError(ProjectError):
@@ -39,9 +45,11 @@ def execute_step(plan: Plan, step: str) -> float:
     executed = plan.project.executed(plan.profile.name, step)
     partial = executed.with_name(f"{step}.failed.ipynb")
     executed.parent.mkdir(parents=True, exist_ok=True)
-    notebook = _papermill(plan, step, partial)
-    _check_written(plan, step, start)
-    write_notebook(executed, normalise(notebook))
+    with _products_kept(plan, step):
+        notebook = _papermill(plan, step, partial)
+        _complete_claims(plan, step, start)
+        _check_written(plan, step, start)
+        write_notebook(executed, normalise(notebook, plan.project.root))
     partial.unlink(missing_ok=True)
     seconds = time.time() - start
     write_record(
@@ -54,6 +62,40 @@ def execute_step(plan: Plan, step: str) -> float:
         seconds=seconds,
     )
     return seconds
+
+
+@contextmanager
+def _products_kept(plan: Plan, step: str) -> Iterator[None]:
+    """Put the earlier products back when a step fails, so that old and new never mix."""
+    backup = plan.project.build(plan.profile.name) / "earlier" / step
+    shutil.rmtree(backup, ignore_errors=True)
+    backup.mkdir(parents=True)
+    earlier = {path: backup / str(i) for i, path in enumerate(plan.products(step))}
+    for path, copy in earlier.items():
+        if path.is_file():
+            copy.hardlink_to(path)
+    try:
+        yield
+    except BaseException:
+        for path, copy in earlier.items():
+            if copy.is_file():
+                copy.replace(path)
+            else:
+                path.unlink(missing_ok=True)
+        raise
+    finally:
+        shutil.rmtree(backup, ignore_errors=True)
+
+
+def _complete_claims(plan: Plan, step: str, start: float) -> None:
+    """Write the empty claims of a step that made none in this run."""
+    path = plan.project.step_claims(plan.profile.name, step)
+    if not _written_since(path, start):
+        write_text(path, "{}\n")
+
+
+def _written_since(path: Path, start: float) -> bool:
+    return path.is_file() and path.stat().st_mtime > start - CLOCK_GRAIN
 
 
 def _papermill(plan: Plan, step: str, partial: Path) -> Any:
@@ -105,7 +147,7 @@ def _added_by_papermill(cell: Any) -> bool:
 def _check_written(plan: Plan, step: str, start: float) -> None:
     """Refuse a step that left a declared product unwritten, even if an old one lies there."""
     expected = plan.products(step)[:-1]
-    stale = [p for p in expected if not p.is_file() or p.stat().st_mtime < start - 1]
+    stale = [path for path in expected if not _written_since(path, start)]
     if stale:
         names = ", ".join(plan.project.shown(path) for path in stale)
         raise ExecutionError(f"{step} declares but did not write: {names}")
@@ -119,13 +161,18 @@ def clear_outputs(notebook: Any) -> Any:
     return notebook
 
 
-def normalise(notebook: Any) -> Any:
-    """Return an executed notebook without clocks, paths, random ids and split streams.
+def normalise(notebook: Any, root: Path) -> Any:
+    """Return an executed notebook without papermill's clocks, paths, random ids and split streams.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the project.
 
     Raises
     ------
     ExecutionError
-        When an output shows a memory address, which differs from run to run.
+        When an output shows a memory address or the folder, which differ from run to run.
     """
     notebook = nbformat.from_dict(notebook)
     notebook.metadata.pop("papermill", None)
@@ -137,7 +184,7 @@ def normalise(notebook: Any) -> Any:
             cell.id = f"injected-{number}"
         if cell.cell_type == "code":
             cell.outputs = _join_streams(cell.outputs)
-            _refuse_addresses(cell.outputs, number + 1)
+            _refuse_passing(cell.outputs, number + 1, root)
     return notebook
 
 
@@ -152,11 +199,15 @@ def _join_streams(outputs: list[Any]) -> list[Any]:
     return joined
 
 
-def _refuse_addresses(outputs: list[Any], number: int) -> None:
+def _refuse_passing(outputs: list[Any], number: int, root: Path) -> None:
+    """Refuse what a reader elsewhere would see differently."""
     for output in outputs:
-        text = output.get("text", "") + str(output.get("data", {}).get("text/plain", ""))
+        shown = {k: v for k, v in output.get("data", {}).items() if k.startswith("text/")}
+        text = " ".join([output.get("text", ""), *(str(value) for value in shown.values())])
         if match := ADDRESS.search(text):
             raise ExecutionError(f"cell {number} prints {match.group()}: show its content instead")
+        if str(root) in text:
+            raise ExecutionError(f"cell {number} prints the folder {root}: show a name instead")
 
 
 def write_notebook(path: Path, notebook: Any) -> None:
@@ -172,6 +223,11 @@ class Refreshed:
 
     step: str
     changed: bool
+
+
+def _code(notebook: Any) -> list[Any]:
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [cell for cell in cells if not _added_by_papermill(cell)]
 
 
 def refresh_outputs(plan: Plan) -> list[Refreshed]:
@@ -194,13 +250,11 @@ def refresh_outputs(plan: Plan) -> list[Refreshed]:
         if plan.values[step] != defaults:
             continue
         executed = nbformat.read(plan.project.executed(plan.profile.name, step), as_version=4)
-        outputs = {cell.id: cell for cell in executed.cells}
         committed = nbformat.read(nb.path, as_version=4)
         before = nbformat.writes(committed)
-        for cell in committed.cells:
-            if cell.cell_type == "code":
-                cell.outputs = outputs[cell.id].outputs
-                cell.execution_count = outputs[cell.id].execution_count
+        for cell, done_cell in zip(_code(committed), _code(executed), strict=True):
+            cell.outputs = done_cell.outputs
+            cell.execution_count = done_cell.execution_count
         committed.metadata = executed.metadata
         if changed := nbformat.writes(committed) != before:
             write_notebook(nb.path, committed)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 FONT_FILE = Path(__file__).parent / "fonts" / "NotoSansSC-subset.ttf"
 FONT_FAMILY = "Linkage Sans SC"
 
-SINGLE_COLUMN_MM = 90
 DOUBLE_COLUMN_MM = 180
 MM_PER_INCH = 25.4
 POINTS_PER_INCH = 72
@@ -120,7 +119,7 @@ def figure_size(width_mm: float, height_mm: float) -> tuple[float, float]:
     Parameters
     ----------
     width_mm, height_mm : float
-        Size on paper; ``SINGLE_COLUMN_MM`` (90) and ``DOUBLE_COLUMN_MM`` (180) are standard.
+        Size on paper; ``DOUBLE_COLUMN_MM`` (180) is the width of a page.
 
     Returns
     -------

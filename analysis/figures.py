@@ -38,6 +38,7 @@ _REGION_COLOURS = {
     "west": PALETTE["vermillion"],
 }
 _YEAR_MARKS = ((PALETTE["sky"], "o"), (PALETTE["blue"], "D"))
+_POINT = {"s": 16, "linewidth": 1, "edgecolor": "face", "zorder": 3}  # above the joining lines
 _RUNG_COLOURS = dict(zip(RUNGS, (GREY, PALETTE["sky"], PALETTE["blue"], INK), strict=True))
 _PANELS_PER_ROW = 5
 _BAR_LABEL_SHARE = 0.12  # of the highest bar: a lower part of a bar has no room for its number
@@ -141,24 +142,38 @@ def obstacle_chart(obstacles: pd.DataFrame, lang: str) -> Figure:
         axes = fig.subplots(len(subsystems), 1, height_ratios=sizes, sharex=True, squeeze=False)
         for ax, subsystem in zip(axes[:, 0], subsystems, strict=True):
             part = obstacles[obstacles["subsystem"] == subsystem]
-            _obstacle_rows(ax, part, years, lang)
+            _obstacle_rows(ax, part[part["year"].isin(years)], years, lang)
             ax.set_title(text[subsystem])
         axes[-1, 0].set_xlim(left=0)
         axes[-1, 0].set_xlabel(text["axis"])
-        handles = axes[0, 0].get_legend_handles_labels()
-        fig.legend(*handles, loc="outside upper right", ncols=2)
+        marks = axes[0, 0].get_legend_handles_labels()  # one legend for all panels
+        for ax in axes[:, 0]:
+            ax.get_legend().remove()
+        fig.legend(*marks, loc="outside upper right", ncols=2)
         add_note(fig, text["note"].format(year=years[-1]))
     return fig
 
 
 def _obstacle_rows(ax: Axes, part: pd.DataFrame, years: list[int], lang: str) -> None:
+    import seaborn as sns
+
     wide = part.pivot(index="variable", columns="year", values="obstacle")
     wide = wide.loc[wide[years[-1]].sort_values().index]
     names = part.drop_duplicates("variable").set_index("variable")[lang]
     rows = range(len(wide))
     ax.hlines(rows, wide[years].min(axis=1), wide[years].max(axis=1), color=GREY, linewidth=0.8)
-    for year, (colour, mark) in zip(years, _YEAR_MARKS, strict=False):
-        ax.plot(wide[year], rows, mark, color=colour, label=str(year), linestyle="none")
+    sns.scatterplot(
+        part.assign(row=part["variable"].map(dict(zip(wide.index, rows, strict=True)))),
+        x="obstacle",
+        y="row",
+        hue="year",
+        style="year",
+        palette={year: colour for year, (colour, _) in zip(years, _YEAR_MARKS, strict=False)},
+        markers={year: mark for year, (_, mark) in zip(years, _YEAR_MARKS, strict=False)},
+        ax=ax,
+        **_POINT,
+    )
+    ax.set(xlabel="", ylabel="")
     ax.set_yticks(rows, [wrap_text(names[v], 80) for v in wide.index])
     ax.set_ylim(-0.6, len(wide) - 0.4)
     ax.grid(axis="x")

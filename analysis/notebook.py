@@ -33,9 +33,9 @@ class Notebook:
     path : Path
     parameters : dict of {name: Parameter}
     header : Header
-    code : dict of {cell number: digest}
-        Digest of the syntax tree of each code cell but the parameters, counted from 1 over all
-        cells; comments and prose do not enter.
+    code : dict of {number: digest}
+        Digest of the syntax tree of each code cell but the parameters, counted from 1 over these
+        cells; comments and prose do not enter, nor how many cells of prose there are.
     imports : frozenset of str
         Modules of `analysis` that the cells import.
     """
@@ -72,7 +72,7 @@ def read_notebook(path: Path) -> Notebook:
         if "parameters" in tags:
             parameters = read_parameters(source, where)
             continue
-        code[number] = digest(tree)
+        code[len(code) + 1] = digest(tree)
         imports |= imported_modules(tree)
         for call in _header_calls(tree):
             if header is not None:
@@ -182,20 +182,36 @@ def _literal(node: ast.expr, where: str, what: str) -> Any:
         ) from None
 
 
-def digest(tree: ast.AST) -> str:
-    """Return a digest of a syntax tree that ignores comments, layout and docstrings."""
+def digest(tree: ast.AST, *, is_module: bool = False) -> str:
+    """Return a digest of a syntax tree that ignores comments, layout and docstrings.
+
+    Parameters
+    ----------
+    is_module : bool
+        Whether a leading text is a docstring; in a notebook cell it is shown, so it counts.
+    """
+    holders = (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+        if isinstance(node, holders) or (is_module and isinstance(node, ast.Module)):
             first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
                 node.body = node.body[1:]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
 
 
 def imported_modules(tree: ast.AST) -> set[str]:
-    """Return the modules of `analysis` that a syntax tree imports, anywhere in it."""
+    """Return the modules of `analysis` that a syntax tree imports, anywhere but for typing."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        waiting += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -234,4 +250,4 @@ def module_closure(package: Path, imports: frozenset[str]) -> dict[str, str]:
 def _read_module(path: Path, modified: int) -> tuple[str, frozenset[str]]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imported = frozenset(imported_modules(tree))
-    return digest(tree), imported
+    return digest(tree, is_module=True), imported

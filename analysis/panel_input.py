@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.project import bullet_list
+
 CONSTANT = "const"
 ABSORBED = 1e-9
 """A regressor is absorbed when less than this share of its norm is left; rounding is 1e-15."""
@@ -95,8 +97,8 @@ def input_violations(
 def raise_violations(what: str, violations: Sequence[str]) -> None:
     """Raise one ValueError that lists all `violations`; do nothing if there is none."""
     if violations:
-        lines = "\n".join(f"  - {line}" for line in violations)
-        raise ValueError(f"{what} cannot be used, {len(violations)} violation(s):\n{lines}")
+        headline = f"{what} cannot be used, {len(violations)} violation(s):"
+        raise ValueError(bullet_list(headline, list(violations)))
 
 
 def _numeric_violations(frame: pd.DataFrame, column: str, keys: Sequence[str]) -> list[str]:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from analysis.corrections import apply_ledger, read_ledger
 from analysis.crosswalk import name_stem
+from analysis.project import bullet_list
 
 NOTICE = "poverty_county_notice.xlsx"
 LIST = "poverty_counties_832.csv"
@@ -73,7 +74,7 @@ def parse_notice(folder: Path) -> pd.DataFrame:
     notice = pd.DataFrame(rows, columns=columns)
     problems += _total_problems(notice, declared)
     if problems:
-        raise PovertyListError("\n".join([f"{NOTICE} contradicts itself:", *problems]))
+        raise PovertyListError(bullet_list(f"{NOTICE} contradicts itself:", problems))
     return notice
 
 
@@ -133,7 +134,7 @@ def rederive_list(notice_folder: Path, facts_folder: Path) -> pd.DataFrame:
     matched = _match(notice, listed, aliases)
     problems = _differences(matched, listed)
     if problems:
-        raise PovertyListError("\n".join(["the notice and the embedded table differ:", *problems]))
+        raise PovertyListError(bullet_list("the notice and the embedded table differ:", problems))
     return (
         matched[["code", "name_in_notice"]]
         .merge(listed, on="code")[[*listed.columns, "name_in_notice"]]

@@ -1,5 +1,6 @@
 """What ran: versions, hashes, parameters and seconds of every step, in `run.json`."""
 
+import functools
 import importlib.metadata
 import json
 import platform
@@ -10,11 +11,12 @@ from analysis.project import Project, write_text
 from analysis.sources import sha256
 
 NUMERICAL = (
-    "numpy", "scipy", "pandas", "pyarrow", "geopandas", "shapely", "pyproj",
-    "statsmodels", "linearmodels", "matplotlib", "seaborn",
+    "numpy", "scipy", "pandas", "pyarrow", "openpyxl", "pandera", "geopandas", "shapely", "pyproj",
+    "linearmodels", "matplotlib", "seaborn", "fonttools", "jinja2", "ipython",
 )  # fmt: skip
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Return the versions on which numbers and pictures depend."""
     found = {name: importlib.metadata.version(name) for name in NUMERICAL}
@@ -45,16 +47,29 @@ def write_record(
     write_text(path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 
-def write_run(project: Project, profile: str, steps: list[str], not_run: dict[str, str]) -> Path:
-    """Gather the records of a profile's steps in `run.json`; return its path."""
-    records = [project.record(profile, step) for step in steps]
-    content = {
-        "profile": profile,
-        "steps": [
-            json.loads(path.read_text(encoding="utf-8")) for path in records if path.is_file()
-        ],
-        "not_run": not_run,
-    }
+def write_run(
+    project: Project,
+    profile: str,
+    steps: list[str],
+    states: dict[str, str],
+    not_run: dict[str, str],
+) -> Path:
+    """Gather the records of a profile's steps in `run.json`; return its path.
+
+    Parameters
+    ----------
+    steps : list of str
+        Steps that the profile can run; each has the record of its last successful run.
+    states : dict of {step: state}
+        What became of the steps of this run.
+    not_run : dict of {step: reason}
+    """
+    entries = []
+    for step in steps:
+        path = project.record(profile, step)
+        record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"step": step}
+        entries.append({**record, "state": states.get(step, "not in this run")})
+    content = {"profile": profile, "steps": entries, "not_run": not_run}
     target = project.build(profile) / "run.json"
     write_text(target, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return target

@@ -14,6 +14,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from analysis.project import bullet_list
+
 _CONTRACTS = Path(__file__).with_name("contracts.yml")
 _TYPES = ("int", "float", "str", "bool")
 _DICTIONARY = [
@@ -66,7 +68,7 @@ def validate(table_name: str, frame: pd.DataFrame) -> pd.DataFrame:
     problems += _value_problems(plain, checked, key, table)
     if problems:
         head = f"table {table_name}: {len(problems)} violation(s); {_REMEDY}"
-        raise ContractError("\n".join([head, *(f"{table_name}: {text}" for text in problems)]))
+        raise ContractError(bullet_list(head, [f"{table_name}: {text}" for text in problems]))
     order = [*table["key"], *(c for c in _contracts()["variables"] if c in known)]
     typed = {c: _typed(plain[c], variable(c)["type"]) for c in dict.fromkeys(order)}
     return pd.DataFrame(typed).sort_values(table["key"], ignore_index=True)
@@ -157,7 +159,7 @@ def _contracts() -> dict[str, Any]:
         if column not in contracts["variables"]
     ]
     if problems:
-        raise ContractError("\n".join(["contracts.yml is malformed:", *problems]))
+        raise ContractError(bullet_list("contracts.yml is malformed:", problems))
     return contracts
 
 

@@ -10,9 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.indicators import Indicator, IndicatorSystem
-from analysis.truth import COHORTS, YEARS, Truth, delisting_effect, load_truth, truth_table
-
-__all__ = ["Truth", "load_truth", "measure_indicators", "simulate_counties", "truth_table"]
+from analysis.project import bullet_list
+from analysis.truth import COHORTS, YEARS, Truth, delisting_effect
 
 COUNTY_COLUMNS = ("code", "name", "prefecture", "province", "region")
 POVERTY_COLUMNS = ("code", "delisted_year")
@@ -75,9 +74,8 @@ def simulate_counties(
     The raw long difference on designation is off by ``10 gamma gap`` because poor counties catch
     up; given s it recovers the average effect in 2020. Precisely so where the slope on s is fitted
     on the never designated; with s as an ordinary control the effects that differ by cohort add
-    less than .001. Province shocks need errors clustered by province (over 200 draws of the
-    default county clusters cover the truth in .66, province clusters with t(30) in .945) or
-    province effects (.93, at about half the standard error).
+    less than .001. Province shocks need errors clustered by province: errors clustered by
+    county are too small by far.
 
     Linkage of the two scores::
 
@@ -203,7 +201,7 @@ def _table_faults(
 def _raise(faults: list[str]) -> None:
     if faults:
         head = f"simulation: {len(faults)} problem{'s' if len(faults) > 1 else ''} in its input"
-        raise ValueError("\n  - ".join([head, *faults]))
+        raise ValueError(bullet_list(head, faults))
 
 
 def _disadvantage(frame: pd.DataFrame, truth: Truth, seed: int) -> Floats:

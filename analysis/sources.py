@@ -177,7 +177,11 @@ def fetch(
 
 
 def _mismatch(path: Path, file: SourceFile, found: str, project: Project) -> str:
-    restore = "Remove it to fetch it again" if file.url else f"Restore it: git checkout {path.name}"
+    restore = (
+        "Remove it to fetch it again"
+        if file.url
+        else f"Restore it: git checkout {project.shown(path)}"
+    )
     return (
         f"{project.shown(path)} is not the file of the card: sha256 expected {file.sha256}, "
         f"found {found}. {restore}, or record the new file in the card"
@@ -187,7 +191,7 @@ def _mismatch(path: Path, file: SourceFile, found: str, project: Project) -> str
 def _bring(file: SourceFile, target: Path) -> str:
     """Copy or download one file to `target`; return where it came from."""
     mirror = os.environ.get(MIRROR)
-    copy = Path(mirror) / file.name if mirror else None
+    copy = Path(mirror) / file.name if mirror and file.url else None
     if copy is not None and copy.is_file():
         with atomic_file(target) as temporary:
             shutil.copyfile(copy, temporary)

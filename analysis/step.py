@@ -6,6 +6,8 @@ header does not declare. What was declared and what was done therefore cannot di
 """
 
 import json
+import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +80,9 @@ class Step:
         self.project = project
         self._sources = choose_profile(project, profile).sources
         self._claims: dict[str, dict[str, Any]] = {}
+        for library in ("OMP", "OPENBLAS", "MKL"):
+            os.environ[f"{library}_NUM_THREADS"] = "1"
         threadpool_limits(1)
-        self._write_claims()
 
     def __repr__(self) -> str:
         return f"step {self.header.step} of profile {self.profile}"
@@ -180,7 +183,16 @@ class Step:
             Observations.
         uses : sequence of str
             The tables and sources it derives from; all that the header reads unless given.
+
+        Raises
+        ------
+        StepError
+            When the key is claimed already or the value is not finite.
         """
+        if key in self._claims:
+            raise StepError(f"{self.header.step} claims {key} twice")
+        if not math.isfinite(value):
+            raise StepError(f"{self.header.step} claims {key} = {value}, which is no number")
         low, high = ci if ci is not None else (None, None)
         entry = {"value": value, "se": se, "ci_low": low, "ci_high": high, "n": n}
         kept = {k: _plain(v) for k, v in entry.items() if v is not None}

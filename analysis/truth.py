@@ -5,7 +5,6 @@ it should recover. This module reads and validates the parameters of that proces
 them the true values; `analysis.simulate` draws the panel.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -15,6 +14,9 @@ import numpy as np
 import pandas as pd
 import yaml
 from numpy.typing import ArrayLike, NDArray
+
+from analysis.parameters import nearest
+from analysis.project import bullet_list
 
 YEARS = tuple(range(2010, 2023))
 COHORTS = (2016, 2017, 2018, 2019, 2020)
@@ -136,7 +138,7 @@ def _problem(spec: Field[Any], value: object) -> str | None:
 
 def _report(where: str, problems: list[str]) -> str:
     head = f"{where}: {len(problems)} problem{'s' if len(problems) > 1 else ''}"
-    return "\n  - ".join([head, *problems])
+    return bullet_list(head, problems)
 
 
 def load_truth(folder: Path) -> Truth:
@@ -175,8 +177,7 @@ def load_truth(folder: Path) -> Truth:
 
 
 def _unknown(name: str, valid: list[str]) -> str:
-    near = difflib.get_close_matches(name, valid, n=1)
-    return f"{name}: unknown parameter, " + (f"did you mean {near[0]}?" if near else "remove it")
+    return f"{name}: unknown parameter{nearest(name, valid) or ', remove it'}"
 
 
 def _typed(value: Any) -> float | tuple[float, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.indicators import IndicatorSystem
+from analysis.project import bullet_list
 
 KEYS = ["code", "year"]
 UNIT_SLACK = 1e-9  # rounding of values that are in [0, 1] by construction
@@ -267,5 +268,5 @@ def _number_faults(column: pd.Series) -> list[str]:
     return [f"column {column.name}: {infinite} infinite value(s)"] if infinite else []
 
 
-def _listed(headline: str, faults: Sequence[str]) -> str:
-    return f"{headline}; {len(faults)} fault(s):\n" + "\n".join(f"- {fault}" for fault in faults)
+def _listed(headline: str, faults: list[str]) -> str:
+    return bullet_list(f"{headline}; {len(faults)} fault(s):", faults)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -43,14 +44,14 @@ def test_failure_names_notebook_cell_line_and_partial_copy_and_keeps_products(pr
     analysis(project, "run")
     table = project.table("demo", "linkage_excluded")
     before = table.read_bytes()
-    broken = [*MAKE[:3], "rows = rows\nrows / 0", *MAKE[3:]]
+    broken = [*MAKE[:3], "rows = 7", *MAKE[3:], "rows = rows\nrows / 0"]
     write_notebook(project.notebooks / "01_make.ipynb", broken)
     write_notebook(project.notebooks / "03_other.ipynb", [*OTHER, "1 + 1"])
     result = analysis(project, "run")
     write_notebook(project.notebooks / "01_make.ipynb", MAKE)
     write_notebook(project.notebooks / "03_other.ipynb", OTHER)
     assert result.returncode == 1
-    assert "notebooks/01_make.ipynb, cell 5, line 2: rows / 0" in result.stdout
+    assert "notebooks/01_make.ipynb, cell 9, line 2: rows / 0" in result.stdout
     assert "ZeroDivisionError: division by zero" in result.stdout
     assert "build/demo/notebooks/01_make.failed.ipynb" in result.stdout
     assert (project.build("demo") / "notebooks" / "01_make.failed.ipynb").is_file()
@@ -78,6 +79,8 @@ def test_declared_but_unwritten_product_is_an_error(project):
         ('st.save("linkage_index", table)', "but its header declares writes"),
         ('st.raw("things")', "but its header declares reads"),
         ('st.save("linkage_excluded", table.drop(columns="reason"))', "column reason: required"),
+        ('st.claim("a", float("nan"), unit="x")', "which is no number"),
+        ('st.claim("a", 1, unit="x"); st.claim("a", 2, unit="x")', "claims a twice"),
     ],
 )
 def test_undeclared_or_invalid_use_is_refused(project, cell, words, monkeypatch):
@@ -119,4 +122,31 @@ def test_memory_address_in_an_output_is_refused():
     output = nbformat.v4.new_output("stream", name="stdout", text="<object object at 0x7f00>")
     cell = nbformat.v4.new_code_cell("object()", outputs=[output])
     with pytest.raises(ExecutionError, match="cell 1 prints"):
-        normalise(nbformat.v4.new_notebook(cells=[cell]))
+        normalise(nbformat.v4.new_notebook(cells=[cell]), Path("/nowhere"))
+
+
+def test_folder_of_the_project_in_an_output_is_refused():
+    data = {"text/html": "<p>/some/folder/notebooks</p>"}
+    output = nbformat.v4.new_output("display_data", data=data)
+    cell = nbformat.v4.new_code_cell("here", outputs=[output])
+    with pytest.raises(ExecutionError, match="prints the folder /some/folder"):
+        normalise(nbformat.v4.new_notebook(cells=[cell]), Path("/some/folder"))
+
+
+def test_wrong_use_of_the_command_line_ends_with_one_message_and_code_1(project):
+    for words, message in {
+        ("run", "--set", "01_make.rwos=4"): "01_make has no parameter 'rwos' (did you mean rows?)",
+        ("run", "01_mkae"): "unknown step '01_mkae' (did you mean 01_make?)",
+        ("status", "--profile", "dmo"): "unknown profile 'dmo' (did you mean demo?)",
+    }.items():
+        result = analysis(project, *words)
+        assert result.returncode == 1
+        assert message in result.stdout
+        assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_check_and_fetch_say_what_is_there(project):
+    assert "profile demo: 3 steps, 0 not run" in analysis(project, "check").stdout
+    assert (
+        "1 sources verified, 0 files brought in" in analysis(project, "fetch", "-p", "demo").stdout
+    )

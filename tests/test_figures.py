@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.collections import LineCollection
+from matplotlib import pyplot as plt
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -200,14 +202,31 @@ def test_lines_join_consecutive_years_only():
 
 def test_obstacles_show_first_and_last_year_sorted_by_the_last():
     table = obstacle_table("census")
+    opened = plt.get_fignums()
     fig = figures.obstacle_chart(table, "en")
     for ax, subsystem in zip(fig.axes, ("alleviation", "revitalization"), strict=True):
-        assert [line.get_label() for line in ax.lines] == ["2010", "2020"]
-        shown = ax.lines[1].get_xdata()
-        last = table[(table["subsystem"] == subsystem) & (table["year"] == 2020)]
-        assert np.array_equal(shown, np.sort(last["obstacle"]))
+        points = [c for c in ax.collections if isinstance(c, PathCollection)]
+        assert len(points) == 1
+        x, row = np.asarray(points[0].get_offsets()).T
+        colours = [to_hex(colour).upper() for colour in points[0].get_facecolors()]
+        part = table[table["subsystem"] == subsystem]
+        last = part[part["year"] == 2020].set_index("variable")
+        rank = last["obstacle"].rank().astype(int) - 1
+        for year, name in ((2010, "sky"), (2020, "blue")):
+            drawn = [colour == figure_style.PALETTE[name].upper() for colour in colours]
+            shown = part[part["year"] == year]
+            assert np.array_equal(x[drawn], shown["obstacle"])
+            assert np.array_equal(row[drawn], rank[shown["variable"]])
+        assert sum(
+            len(c.get_segments()) for c in ax.collections if isinstance(c, LineCollection)
+        ) == (len(last))
         names = [tick.get_text().replace("\n", " ") for tick in ax.get_yticklabels()]
         assert names == last.sort_values("obstacle")["en"].tolist()
+        assert ax.get_legend() is None
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["2010", "2020"]
+    assert [line.get_marker() for line in fig.legends[0].get_lines()] == ["o", "D"]
+    assert len(fig.legends) == 1
+    assert plt.get_fignums() == opened
 
 
 def test_ladder_draws_each_interval_in_the_order_of_rungs():

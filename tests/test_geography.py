@@ -1,4 +1,4 @@
-"""Boundary layers, projection and the join of tables to polygons."""
+"""Boundary layers, projection and the codes of the 832."""
 
 import hashlib
 import math
@@ -98,8 +98,8 @@ def test_maritime_line_has_ten_parts():
 
 
 def test_all_832_lie_in_831_polygons(counties, poverty):
-    joined = geography.attach_geometry(geography.fix_poverty_codes(poverty), counties)
-    assert (len(joined), joined.attrs["unmatched"]) == (832, 0)
+    joined = geography.fix_poverty_codes(poverty)
+    assert (len(joined), joined["code"].isin(counties["code"]).sum()) == (832, 832)
     assert joined["code"].nunique() == 831  # 冷湖行委 and 茫崖行委 share 茫崖市
     names = counties.set_index("code")["name"].reindex(joined["code"]).to_numpy()
     same_start = np.array([a[0] == b[0] for a, b in zip(joined["name"], names, strict=True)])
@@ -116,15 +116,6 @@ def test_fix_needs_code_and_name(poverty):
     assert geography.fix_poverty_codes(other)["code"].tolist() == ["630104"]
 
 
-def test_attach_geometry_counts_what_it_cannot_place(counties):
-    table = pd.DataFrame({"code": ["110101", "999999", "110101"], "year": [2010, 2010, 2020]})
-    joined = geography.attach_geometry(table, counties)
-    assert joined["code"].tolist() == table["code"].tolist()
-    assert joined.geometry.isna().tolist() == [False, True, False]
-    assert joined.attrs == {"unmatched": 1, "unmatched_codes": ["999999"]}
-    assert "geometry" not in table
-
-
 def test_bad_input_is_named(tmp_path, counties):
     with pytest.raises(ValueError, match=r"counties\.parquet: file missing; restore"):
         geography.load_counties(tmp_path)
@@ -136,9 +127,7 @@ def test_bad_input_is_named(tmp_path, counties):
     with pytest.raises(ValueError, match="column name missing; code not unique; coordinate"):
         geography.load_counties(tmp_path)
     with pytest.raises(ValueError, match=r"missing column\(s\) code"):
-        geography.attach_geometry(pd.DataFrame({"x": [1]}), counties)
-    with pytest.raises(ValueError, match="repeated: 110101"):
-        geography.attach_geometry(pd.DataFrame({"code": ["1"]}), counties.assign(code="110101"))
+        geography.fix_poverty_codes(pd.DataFrame({"x": [1]}))
 
 
 def band(latitude: float) -> float:

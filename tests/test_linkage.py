@@ -10,8 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from analysis import linkage, weights
-from analysis.indicators import Indicator, IndicatorSystem
+from analysis import coupling, linkage, weights
+from analysis.indicators import (
+    SUBSYSTEMS,
+    Indicator,
+    IndicatorSystem,
+    load_five_revitalizations,
+    load_system,
+)
 
 ROOT = Path(__file__).parents[1]
 INDICATORS = ROOT / "data" / "raw" / "indicators"
@@ -83,7 +89,7 @@ G09 = {
 @pytest.mark.parametrize("column", ["coupling", "development", "coordination"])
 def test_coupling_agrees_with_given_values(form, alpha, column):
     scores = pd.DataFrame(G09_U, columns=["a", "b", "c"])
-    result = linkage.coordination_index(scores, alpha=alpha, form=form)
+    result = coupling.coordination_index(scores, alpha=alpha, form=form)
     np.testing.assert_allclose(result[column], G09[form, alpha][column], atol=G09_TOLERANCE)
 
 
@@ -96,16 +102,16 @@ G10_X = np.array([[3.0, 10.0], [5.0, 20.0], [2.0, 15.0], [7.0, 25.0]])
 )
 def test_entropy_weights_agree_with_worked_example(shift, expected):
     system = system_of("+-")
-    z = linkage.normalise(panel_of(G10_X, system), system, base_years=(2010, 2010))
+    z = weights.normalise(panel_of(G10_X, system), system, base_years=(2010, 2010))
     found = weights.entropy_weights(z, system, shift=shift)
     np.testing.assert_allclose(found, expected, atol=G10_TOLERANCE)
 
 
 def test_scores_of_shifted_indicators_agree_with_worked_example():
     system = system_of("+-")
-    z = linkage.normalise(panel_of(G10_X, system), system, base_years=(2010, 2010))
+    z = weights.normalise(panel_of(G10_X, system), system, base_years=(2010, 2010))
     shifted = weights.squeeze(z, shift=0.002)
-    scores = linkage.subsystem_scores(
+    scores = coupling.subsystem_scores(
         shifted, weights.entropy_weights(z, system, shift=0.002), system
     )
     expected = [0.5635354, 0.4788215, 0.3039461, 0.5450808]
@@ -146,7 +152,7 @@ def test_weights_have_their_closed_form(scheme, columns, expected):
 def test_obstacles_weigh_by_subsystem():
     z = pd.DataFrame([[0.0, 0.5, 0.5], [1.0, 1.0, 1.0]], columns=["a0", "a1", "r0"])
     weight = pd.Series({"a0": 0.25, "a1": 0.75, "r0": 1.0})
-    found = linkage.obstacle_degrees(z, weight, system_of("++", "+"), alpha=(0.8, 0.2))
+    found = coupling.obstacle_degrees(z, weight, system_of("++", "+"), alpha=(0.8, 0.2))
     # deficits .8 * .25 * 1, .8 * .75 * .5, .2 * 1 * .5 of .6 in all
     np.testing.assert_allclose(found.iloc[0], [100 / 3, 50, 50 / 3], atol=1e-10)
     assert found.iloc[1].isna().all()
@@ -168,7 +174,7 @@ def test_obstacles_weigh_by_subsystem():
 def test_classes_are_closed_below_and_the_last_above(degree, number, english):
     # U1 = U2 = D^2 has C = 1; the root of the square may lose one bit, so step up by that bit
     score = np.nextafter(degree**2, 1.0)
-    row = linkage.coordination_index(pd.DataFrame({"a": [score], "b": [score]})).iloc[0]
+    row = coupling.coordination_index(pd.DataFrame({"a": [score], "b": [score]})).iloc[0]
     assert (row["coordination_class"], row["coordination_en"]) == (number, english)
 
 
@@ -185,7 +191,7 @@ def test_classes_are_closed_below_and_the_last_above(degree, number, english):
 )
 def test_relative_standing(u1, u2, kind, position):
     scores = pd.DataFrame({"alleviation": [u1], "revitalization": [u2]})
-    row = linkage.coordination_index(scores).iloc[0]
+    row = coupling.coordination_index(scores).iloc[0]
     assert (row["linkage_type"], row["relative_position"]) == (kind, position)
     assert pd.isna(row["relative_development"]) == (position == "unstable")
 
@@ -193,7 +199,7 @@ def test_relative_standing(u1, u2, kind, position):
 @pytest.mark.parametrize("form", ["strict", "wang"])
 def test_scores_of_zero_have_defined_coordination(form):
     scores = pd.DataFrame({"a": [0.0, 0.0], "b": [0.0, 0.7]})
-    result = linkage.coordination_index(scores, form=form)
+    result = coupling.coordination_index(scores, form=form)
     assert result["coupling"].tolist() == [1.0, 0.0]
     assert result["coordination"].tolist() == [0.0, 0.0]
 
@@ -205,11 +211,11 @@ def test_scores_of_zero_have_defined_coordination(form):
 @few
 @given(u=arrays(float, st.tuples(st.integers(1, 5), st.integers(2, 4)), elements=unit_values))
 def test_coupling_is_bounded_symmetric_and_one_at_equality(form, u):
-    found = linkage.coupling(pd.DataFrame(u), form=form)
+    found = coupling.coupling(pd.DataFrame(u), form=form)
     assert found.between(0.0, 1.0).all()
-    mirrored = linkage.coupling(pd.DataFrame(u[:, ::-1]), form=form)
+    mirrored = coupling.coupling(pd.DataFrame(u[:, ::-1]), form=form)
     np.testing.assert_allclose(found, mirrored, atol=ROUNDING)
-    equal = linkage.coupling(pd.DataFrame(np.tile(u[:, :1], u.shape[1])), form=form)
+    equal = coupling.coupling(pd.DataFrame(np.tile(u[:, :1], u.shape[1])), form=form)
     np.testing.assert_allclose(equal, 1.0, atol=ROUNDING)
 
 
@@ -219,9 +225,9 @@ def test_coupling_of_two_is_the_textbook_form(u1, u2):
     scores = pd.DataFrame({"a": [u1], "b": [u2]})
     if u1 + u2 > 1e-100:  # below, the textbook form itself underflows
         expected = 2 * np.sqrt(u1) * np.sqrt(u2) / (u1 + u2)
-        np.testing.assert_allclose(linkage.coupling(scores), expected, atol=ROUNDING)
+        np.testing.assert_allclose(coupling.coupling(scores), expected, atol=ROUNDING)
         wang = np.sqrt((1 - abs(u1 - u2)) * min(u1, u2) / max(u1, u2))
-        np.testing.assert_allclose(linkage.coupling(scores, form="wang"), wang, atol=ROUNDING)
+        np.testing.assert_allclose(coupling.coupling(scores, form="wang"), wang, atol=ROUNDING)
 
 
 @pytest.mark.parametrize("scheme", weights.SCHEMES)
@@ -233,7 +239,7 @@ def test_weights_sum_to_one_and_obstacles_to_hundred(scheme, values):
     assert (weight >= 0).all()
     for subsystem in TWO_SIDED.subsystems:
         assert weight[TWO_SIDED.members(subsystem)].sum() == pytest.approx(1.0, abs=ROUNDING)
-    rows = linkage.obstacle_degrees(z, weight, TWO_SIDED).sum(axis=1)
+    rows = coupling.obstacle_degrees(z, weight, TWO_SIDED).sum(axis=1)
     np.testing.assert_allclose(rows, 100.0, atol=1e-9)
 
 
@@ -243,7 +249,7 @@ def test_entropy_weights_do_not_depend_on_units(factor, offset):
     panel = random_panel(TWO_SIDED)
     other = panel.assign(a1=panel["a1"] * factor + offset)
     found, expected = (
-        weights.entropy_weights(linkage.normalise(p, TWO_SIDED, base_years=(2010, 2012)), TWO_SIDED)
+        weights.entropy_weights(weights.normalise(p, TWO_SIDED, base_years=(2010, 2012)), TWO_SIDED)
         for p in (other, panel)
     )
     np.testing.assert_allclose(found, expected, atol=SCALED)
@@ -272,18 +278,18 @@ def test_weights_across_subsystems_are_refused():
     z = pd.DataFrame([[1.0, 1.0, 1.0]], columns=["a0", "a1", "r0"])
     across = pd.Series({"a0": 0.2, "a1": 0.3, "r0": 0.5})
     with pytest.raises(ValueError, match=r"alleviation sum to 0\.5.*revitalization sum to 0\.5"):
-        linkage.subsystem_scores(z, across, system_of("++", "+"))
+        coupling.subsystem_scores(z, across, system_of("++", "+"))
 
 
 def test_one_pair_of_bounds_serves_all_years():
     system = system_of("+", "-")
     values = np.array([[0, 0], [5, 4], [10, 8], [5, 4], [20, 2], [-5, 4]], dtype=float)
     panel = panel_of(values, system, years=2)  # 2010: 0, 10, 20; 2011: 5, 5, -5
-    z = linkage.normalise(panel, system, base_years=(2010, 2011))
+    z = weights.normalise(panel, system, base_years=(2010, 2011))
     assert z["a0"].loc[[("110000", 2011), ("110001", 2011)]].nunique() == 1
     np.testing.assert_allclose(z["a0"], [0.2, 0.4, 0.6, 0.4, 1.0, 0.0])
     np.testing.assert_allclose(z["r0"], [1.0, 0.5, 0.0, 0.5, 0.75, 0.5])
-    clipped = linkage.normalise(panel, system, base_years=(2010, 2010))
+    clipped = weights.normalise(panel, system, base_years=(2010, 2010))
     assert clipped.loc[("110002", 2011), "a0"] == 0.0
     bounds = weights.normalisation_bounds(panel, system, base_years=(2010, 2010))
     assert bounds["clipped"].to_dict() == {"a0": 1, "r0": 0}
@@ -393,26 +399,26 @@ def test_every_saved_column_is_in_the_contracts():
 
 @pytest.mark.parametrize(("name", "sizes"), [("link24", [10, 14]), ("census", [4, 4])])
 def test_indicator_files_load(name, sizes):
-    system = linkage.load_system(INDICATORS, name)
+    system = load_system(INDICATORS, name)
     assert [len(system.members(s)) for s in system.subsystems] == sizes
     assert not system.table().isna().to_numpy().any()
 
 
 def test_census_variables_are_panel_variables_and_gaps_are_named():
-    system = linkage.load_system(INDICATORS, "census")
+    system = load_system(INDICATORS, "census")
     contracts = yaml.safe_load((ROOT / "analysis" / "contracts.yml").read_text(encoding="utf-8"))
     assert set(system.variables) <= contracts["variables"].keys()
-    full = linkage.load_system(INDICATORS, "link24")
+    full = load_system(INDICATORS, "link24")
     measured = {i.dimension for i in system.indicators}
     absent = {i.dimension for i in full.indicators} - measured
     assert {dimension for _, dimension, _ in system.not_measured} == absent
 
 
 def test_five_revitalizations_map_to_the_five_phrases():
-    table = linkage.load_five_revitalizations(INDICATORS)
+    table = load_five_revitalizations(INDICATORS)
     phrases = {"产业兴旺", "生态宜居", "乡风文明", "治理有效", "生活富裕"}
     assert set(table["requirement_zh"]) - {""} == phrases
-    system = linkage.load_system(INDICATORS, "link24")
+    system = load_system(INDICATORS, "link24")
     dimensions = {i.dimension for i in system.indicators if i.subsystem == "revitalization"}
     assert set(table["dimension"]) - {"all"} == dimensions
 
@@ -422,7 +428,7 @@ def test_five_revitalizations_map_to_the_five_phrases():
 
 def test_all_faults_of_an_indicator_file_come_at_once(tmp_path):
     content = yaml.safe_load((INDICATORS / "census.yml").read_text(encoding="utf-8"))
-    first, second = (content["subsystems"][s]["indicators"] for s in linkage.SUBSYSTEMS)
+    first, second = (content["subsystems"][s]["indicators"] for s in SUBSYSTEMS)
     first[0]["direction"] = "up"
     first[1]["zh"] = ""
     first.append(dict(first[2]))
@@ -431,7 +437,7 @@ def test_all_faults_of_an_indicator_file_come_at_once(tmp_path):
     second[1]["typical"] = [5, 1]
     (tmp_path / "census.yml").write_text(yaml.safe_dump(content, allow_unicode=True))
     with pytest.raises(ValueError, match=r"6 fault\(s\)") as caught:
-        linkage.load_system(tmp_path, "census")
+        load_system(tmp_path, "census")
     for fault in (
         "indicator 1 (illiteracy): direction is 'up'",
         "indicator 2 (tap_water): no `zh`",
@@ -456,12 +462,12 @@ def test_all_faults_of_an_indicator_file_come_at_once(tmp_path):
 def test_malformed_indicator_files_are_refused(tmp_path, text, message):
     (tmp_path / "bad.yml").write_text(text)
     with pytest.raises(ValueError, match=message):
-        linkage.load_system(tmp_path, "bad")
+        load_system(tmp_path, "bad")
 
 
 def test_an_absent_indicator_file_names_those_there_are():
     with pytest.raises(ValueError, match=r"no file link25\.yml.*census.*link24"):
-        linkage.load_system(INDICATORS, "link25")
+        load_system(INDICATORS, "link25")
 
 
 def test_all_faults_of_a_panel_come_at_once():
@@ -480,7 +486,7 @@ def test_constant_and_empty_indicators_are_all_listed():
     with pytest.raises(
         ValueError, match=r"(?s)2 fault\(s\).*r1 has no value.*a0 is constant \(1\)"
     ):
-        linkage.normalise(panel, TWO_SIDED, base_years=(2010, 2012))
+        weights.normalise(panel, TWO_SIDED, base_years=(2010, 2012))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ def test_header_parameters_and_imports_are_read(tmp_path):
     assert notebook.header.reads == ("things",)
     assert notebook.header.writes == ("linkage_excluded",)
     assert list(notebook.parameters) == ["profile", "rows"]
-    assert list(notebook.code) == [3, 4, 5, 6, 7]
+    assert list(notebook.code) == [1, 2, 3, 4, 5]
     assert "step" in notebook.imports
 
 
@@ -66,11 +66,15 @@ def test_digest_ignores_comments_layout_and_docstrings_only():
     code = 'def f(x):\n    """One."""\n    return x + 1'
     assert of(code) == of('def f(x):  # why\n    """Two."""\n\n    return (x + 1)')
     assert of(code) != of(code.replace("1", "2"))
+    assert of("42") != of("43")
+    assert of('"shown"') != of('"other"')
+    assert digest(ast.parse('"one"'), is_module=True) == digest(ast.parse('"two"'), is_module=True)
 
 
 def test_closure_follows_imports_wherever_they_stand(tmp_path):
     (tmp_path / "__init__.py").write_text("")
-    (tmp_path / "one.py").write_text("def f():\n    from analysis import two\n")
+    typing = "if TYPE_CHECKING:\n    from analysis import four\n"
+    (tmp_path / "one.py").write_text(typing + "def f():\n    from analysis import two\n")
     (tmp_path / "two.py").write_text("import analysis.three\n")
     (tmp_path / "three.py").write_text("")
     (tmp_path / "four.py").write_text("")

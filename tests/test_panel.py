@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,6 @@ PETERSEN = 1e-9  # printed with 10 decimals
 HAUSMAN = 5e-7  # plm's chi2 and p are printed with 7 decimals
 EXACT = 1e-10  # two ways to compute the same number
 ALGEBRA = 1e-7  # relative; identities after rescaling data, error of double precision solves
-
-
-def oracle_data(name: str) -> pd.DataFrame:
-    """Read a data set of the folder named by ORACLE_DATA, or skip."""
-    folder = os.environ.get("ORACLE_DATA")
-    if not folder or not (Path(folder) / name).exists():
-        pytest.skip(f"{name}: set ORACLE_DATA to the folder that holds it")
-    return pd.read_csv(Path(folder) / name)
 
 
 def small_panel(seed: int = 3, *, counties: int = 24, years: int = 12) -> pd.DataFrame:
@@ -73,8 +65,8 @@ GRUNFELD = [
 
 
 @pytest.fixture(scope="module")
-def grunfeld() -> pd.DataFrame:
-    return oracle_data("grunfeld_plm.csv")
+def grunfeld(oracle: Callable[[str], Path]) -> pd.DataFrame:
+    return pd.read_csv(oracle("grunfeld_plm.csv"))
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +101,9 @@ def test_grunfeld_hausman(grunfeld):
     assert got.p_value == pytest.approx(0.3118654, abs=HAUSMAN)
 
 
-def test_munnell_within():
+def test_munnell_within(oracle):
     """Munnell (1990) production function, entity effects, as printed by R splm and plm."""
-    data = oracle_data("produc.csv")
+    data = pd.read_csv(oracle("produc.csv"))
     logs = ["gsp", "pcap", "pc", "emp"]
     data[logs] = np.log(data[logs])
     table = estimate_models(
@@ -130,10 +122,10 @@ def test_munnell_within():
         ("entity_time", 0.0650639182, 0.0535580229),
     ],
 )
-def test_petersen_clustered_errors(error, const, slope):
+def test_petersen_clustered_errors(oracle, error, const, slope):
     """Petersen (2009), Review of Financial Studies 22(1), his test data."""
     table = estimate_models(
-        oracle_data("petersen.csv"), outcome="y", regressors=["x"], entity="firm",
+        pd.read_csv(oracle("petersen.csv")), outcome="y", regressors=["x"], entity="firm",
         models=["pooled"], errors=[error], cluster_columns=[],
     )  # fmt: skip
     assert row(table, "pooled", error, "const")["se"] == pytest.approx(const, abs=PETERSEN)

@@ -5,7 +5,8 @@ from toy import MAKE, OTHER, USE, make_project, write_notebook
 
 from analysis import pipeline
 from analysis.parameters import ParameterError
-from analysis.pipeline import PipelineError, make_plan, run, status
+from analysis.pipeline import run, status
+from analysis.plan import PipelineError, make_plan
 from analysis.project import Project, ProjectError
 
 
@@ -59,11 +60,20 @@ def test_prose_and_comments_re_run_nothing(project):
     assert ran(project) == []
 
 
+def test_added_prose_re_runs_nothing(project):
+    ran(project)
+    path = project.notebooks / "01_make.ipynb"
+    notebook = json.loads(path.read_text())
+    notebook["cells"].insert(2, {**notebook["cells"][0], "id": "more", "source": "More words"})
+    path.write_text(json.dumps(notebook))
+    assert ran(project) == []
+
+
 def test_edited_code_with_equal_output_re_runs_only_itself(project):
     ran(project)
     edit(project, "01_make", [*MAKE, "2 + 2"])
     assert why(project, "01_make").startswith(
-        "stale: number of code cells: 5 -> 6; code cell 8 is new"
+        "stale: number of code cells: 5 -> 6; code cell 6 is new"
     )
     assert ran(project) == ["01_make"]
 
@@ -100,7 +110,9 @@ def test_changed_module_is_named(project, monkeypatch, tmp_path):
     package = tmp_path / "analysis"
     package.mkdir()
     (package / "__init__.py").write_text("from analysis.step import step\n")
-    (package / "contracts.yml").write_text("")
+    (package / "fonts").mkdir()
+    for name in pipeline.PACKAGE_DATA:
+        (package / name).write_text("")
     (package / "step.py").write_text("x = 1\n")
     monkeypatch.setattr(Project, "package", property(lambda self: package))
     ran(project)
@@ -108,6 +120,66 @@ def test_changed_module_is_named(project, monkeypatch, tmp_path):
     assert ran(project) == []
     (package / "step.py").write_text("x = 22\n")
     assert why(project, "03_other") == "stale: module analysis.step changed"
+
+
+def test_changed_font_is_named(project, monkeypatch, tmp_path):
+    package = tmp_path / "package"
+    (package / "fonts").mkdir(parents=True)
+    for name in pipeline.PACKAGE_DATA:
+        (package / name).write_text("1")
+    monkeypatch.setattr(Project, "package", property(lambda self: package))
+    ran(project)
+    (package / pipeline.PACKAGE_DATA[1]).write_text("2")
+    assert "NotoSansSC-subset.ttf changed" in why(project, "03_other")
+
+
+def test_claims_of_a_removed_step_go_with_it(project):
+    def execute(plan, step):
+        Kernel()(plan, step)
+        claims = {f"{step}.x": {"value": 1, "step": step}}
+        plan.project.step_claims("demo", step).write_text(json.dumps(claims))
+
+    run(make_plan(project, "demo"), execute)
+    assert "03_other.x" in project.claims("demo").read_text()
+    (project.notebooks / "03_other.ipynb").unlink()
+    assert why(project, "claims").startswith("stale: names of the steps")
+    run(make_plan(project, "demo"), execute)
+    assert "03_other.x" not in project.claims("demo").read_text()
+
+
+def test_run_of_some_steps_leaves_the_gathered_claims(project):
+    ran(project)
+    before = project.claims("demo").read_bytes()
+    outcomes = run(make_plan(project, "demo", targets=("01_make",)), Kernel())
+    assert [outcome.step for outcome in outcomes] == ["01_make"]
+    assert project.claims("demo").read_bytes() == before
+
+
+def test_files_of_no_step_are_listed(project):
+    ran(project)
+    plan = make_plan(project, "demo")
+    assert plan.undeclared_files() == []
+    old = project.figures("demo") / "fig99_old.svg"
+    old.write_text("")
+    assert plan.undeclared_files() == [old]
+
+
+def test_second_run_in_one_folder_is_refused(project):
+    plan = make_plan(project, "demo")
+
+    def execute(plan, step):
+        Kernel()(plan, step)
+        with pytest.raises(PipelineError, match="another run is going on"):
+            run(plan, Kernel())
+
+    assert {outcome.state for outcome in run(plan, execute)} == {"run"}
+
+
+def test_damaged_engine_records_name_the_remedy(project):
+    ran(project)
+    (project.build("demo") / "pytask.lock").write_text("[[task]\nid = ")
+    with pytest.raises(PipelineError, match=r"build/demo are damaged: remove that folder"):
+        status(make_plan(project, "demo"))
 
 
 def test_target_runs_with_what_it_needs(project):
@@ -139,7 +211,7 @@ def test_failing_step_stops_its_branch_only(project):
 
     outcomes = {o.step: o for o in run(make_plan(project, "demo"), execute)}
     assert outcomes["01_make"].state == "failed"
-    assert outcomes["01_make"].why == "no luck"
+    assert outcomes["01_make"].why == "RuntimeError: no luck"
     assert outcomes["02_use"].state == "waiting"
     assert outcomes["03_other"].state == "run"
 
@@ -190,6 +262,9 @@ def test_run_record_lists_what_was_not_run(project):
     run(make_plan(project, "empty"), Kernel())
     record = json.loads((project.build("empty") / "run.json").read_text())
     assert set(record["not_run"]) == {"01_make", "02_use", "03_other"}
+    run(make_plan(project, "demo"), Kernel())
+    record = json.loads((project.build("demo") / "run.json").read_text())
+    assert {step["state"] for step in record["steps"]} == {"run"}
 
 
 def test_no_project_above_is_an_error(tmp_path):

@@ -11,8 +11,15 @@ from scipy import stats
 
 from analysis.geography import fix_poverty_codes
 from analysis.indicators import load_system
-from analysis.simulate import load_truth, simulate_counties, truth_table
-from analysis.truth import COHORTS, YEARS, average_effects, naive_bias
+from analysis.simulate import simulate_counties
+from analysis.truth import (
+    COHORTS,
+    YEARS,
+    average_effects,
+    load_truth,
+    naive_bias,
+    truth_table,
+)
 
 ROOT = Path(__file__).parents[1]
 RAW = ROOT / "data" / "raw"

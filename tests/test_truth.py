@@ -94,7 +94,7 @@ def test_load_truth_lists_every_problem(tmp_path):
     text = str(caught.value)
     for part in (
         "7 problems",
-        "kapa: unknown parameter, did you mean kappa?",
+        "kapa: unknown parameter (did you mean kappa?)",
         "loading: missing",
         "error_ar: expected a number from -0.95 to 0.95, got 1.5",
         "kappa: expected a number from -1 to 1, got True",

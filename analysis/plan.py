@@ -1,0 +1,248 @@
+"""What a run would do: which steps, in which order, with which parameters and files.
+
+Everything that can be wrong before a kernel starts is found here: a name that nobody writes, two
+steps that write one table, a circle, an unknown step, a step whose source the profile lacks.
+"""
+
+import graphlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.notebook import Notebook, read_notebooks
+from analysis.parameters import Profile, choose_profile, nearest, resolve
+from analysis.project import Project, ProjectError, bullet_list
+from analysis.step import PROFILE_SOURCES
+
+
+class PipelineError(ProjectError):
+    """The steps do not form a pipeline, or a step failed."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do.
+
+    Attributes
+    ----------
+    project : Project
+    profile : Profile
+    notebooks : dict of {step: Notebook}
+        Every notebook of the project, in the order of their names.
+    values : dict of {step: {parameter: value}}
+    selected : tuple of str
+        Steps of this run, each after those it depends on.
+    not_run : dict of {step: reason}
+        Steps that this profile cannot run.
+    """
+
+    project: Project
+    profile: Profile
+    notebooks: dict[str, Notebook]
+    values: dict[str, dict[str, Any]]
+    selected: tuple[str, ...]
+    not_run: dict[str, str]
+
+    @property
+    def runnable(self) -> list[str]:
+        """Steps that this profile can run, selected or not."""
+        return [step for step in self.notebooks if step not in self.not_run]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every step that the profile can run is selected."""
+        return set(self.runnable) == set(self.selected)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Raw sources that the selected steps read."""
+        read = {name for step in self.selected for name in self.raw_sources(step)}
+        return tuple(name for name in self.profile.sources if name in read)
+
+    def raw_sources(self, step: str) -> tuple[str, ...]:
+        """Raw sources that one step reads."""
+        reads = self.notebooks[step].header.reads
+        if PROFILE_SOURCES in reads:
+            return self.profile.sources
+        return tuple(name for name in reads if name in self.profile.sources)
+
+    def inputs(self, step: str) -> list[Path]:
+        """Files that a step reads: tables, and everything in the folders of its sources."""
+        header = self.notebooks[step].header
+        folders = [self.project.source(name) for name in self.raw_sources(step)]
+        files = [
+            path
+            for folder in folders
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+            and not path.name.startswith(".")
+            and path.suffix not in (".bad", ".pyc")
+        ]
+        tables = [name for name in header.reads if name not in self.raw_sources(step)]
+        return files + [
+            self.project.table(self.profile.name, name)
+            for name in tables
+            if name != PROFILE_SOURCES
+        ]
+
+    def products(self, step: str) -> list[Path]:
+        """Files that a step writes, the executed notebook last."""
+        header, profile, project = self.notebooks[step].header, self.profile.name, self.project
+        figures = project.figures(profile)
+        return [
+            *(project.table(profile, name) for name in header.writes),
+            *(project.dictionary(profile, name) for name in header.writes),
+            *(figures / file for name in header.figures for file in figure_files(name)),
+            *(figures / file for name in header.tables for file in table_files(name)),
+            project.step_claims(profile, step),
+            project.executed(profile, step),
+        ]
+
+    def undeclared_files(self) -> list[Path]:
+        """Exhibits and tables on disk that no step declares: what a renamed step left behind."""
+        profile, project = self.profile.name, self.project
+        declared = {path for step in self.runnable for path in self.products(step)}
+        declared.add(project.claims(profile))
+        folders = (project.figures(profile), project.processed(profile))
+        files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+        return [path for path in files if path not in declared and path.suffix != ".part"]
+
+
+def figure_files(name: str) -> list[str]:
+    """Return the file names of a numbered figure: English, Chinese, data."""
+    stems = (name, f"{name}_zh")
+    return [f"{stem}.{kind}" for stem in stems for kind in ("svg", "pdf", "png")] + [f"{name}.csv"]
+
+
+def table_files(name: str) -> list[str]:
+    """Return the file names of a numbered table: English, Chinese, data."""
+    return [f"{stem}.{kind}" for stem in (name, f"{name}_zh") for kind in ("html", "tex")] + [
+        f"{name}.csv"
+    ]
+
+
+def make_plan(
+    project: Project,
+    profile_name: str,
+    *,
+    settings: tuple[str, ...] = (),
+    targets: tuple[str, ...] = (),
+) -> Plan:
+    """Read the notebooks and decide what runs.
+
+    Parameters
+    ----------
+    settings : tuple of str
+        `STEP.PARAM=VALUE`.
+    targets : tuple of str
+        Run only these steps and those they depend on; all unless given.
+
+    Raises
+    ------
+    ProjectError
+        When a header, a parameter or the graph of steps is wrong; nothing has run then.
+    """
+    profile = choose_profile(project, profile_name)
+    notebooks = read_notebooks(project.notebooks)
+    values = resolve({n: nb.parameters for n, nb in notebooks.items()}, profile, settings)
+    _check_names(project, profile, notebooks)
+    not_run = _steps_not_run(project, profile, notebooks)
+    writers = _writers({n: nb for n, nb in notebooks.items() if n not in not_run})
+    graph = {
+        name: [writers[table] for table in nb.header.reads if table in writers]
+        for name, nb in notebooks.items()
+        if name not in not_run
+    }
+    order = _order(graph)
+    return Plan(
+        project, profile, notebooks, values, _select(order, graph, targets, not_run), not_run
+    )
+
+
+def _check_names(project: Project, profile: Profile, notebooks: dict[str, Notebook]) -> None:
+    tables = {table for nb in notebooks.values() for table in nb.header.writes}
+    raw = project.source("")
+    sources = {path.parent.name for path in raw.glob("*/source.yml")}
+    known = tables | sources | {PROFILE_SOURCES}
+    problems = [
+        f"{name} reads {read!r}, which is neither a raw source nor a table of a step"
+        f"{nearest(read, known)}"
+        for name, nb in notebooks.items()
+        for read in nb.header.reads
+        if read not in known
+    ]
+    problems += [f"{name} is both a raw source and a table" for name in sorted(tables & sources)]
+    problems += [
+        f"profile {profile.name} lists the source {name!r}, which has no folder in data/raw"
+        f"{nearest(name, sources)}"
+        for name in profile.sources
+        if name not in sources
+    ]
+    if problems:
+        raise PipelineError(bullet_list("headers that do not fit together:", problems))
+
+
+def _steps_not_run(
+    project: Project, profile: Profile, notebooks: dict[str, Notebook]
+) -> dict[str, str]:
+    """Return {step: why} for the steps that this profile cannot run."""
+    tables = {table for nb in notebooks.values() for table in nb.header.writes}
+    reasons: dict[str, str] = {}
+    for name, nb in notebooks.items():
+        lacking = [
+            read
+            for read in nb.header.reads
+            if read not in tables and read not in profile.sources and read != PROFILE_SOURCES
+        ]
+        if lacking:
+            reasons[name] = f"profile {profile.name} has no {', '.join(lacking)}"
+    changed = True
+    while changed:
+        available = {t for n, nb in notebooks.items() if n not in reasons for t in nb.header.writes}
+        new = {
+            name: "needs " + ", ".join(r for r in nb.header.reads if r in tables - available)
+            for name, nb in notebooks.items()
+            if name not in reasons and set(nb.header.reads) & (tables - available)
+        }
+        reasons |= new
+        changed = bool(new)
+    return reasons
+
+
+def _writers(notebooks: dict[str, Notebook]) -> dict[str, str]:
+    """Return {table or exhibit: step}; refuse two steps that write one."""
+    writers: dict[str, str] = {}
+    problems = []
+    for name, nb in notebooks.items():
+        for product in (*nb.header.writes, *nb.header.figures, *nb.header.tables):
+            if product in writers:
+                problems.append(f"{product} is written by {writers[product]} and by {name}")
+            writers[product] = name
+    if problems:
+        raise PipelineError(bullet_list("two steps write one product:", problems))
+    return writers
+
+
+def _order(graph: dict[str, list[str]]) -> list[str]:
+    try:
+        return list(graphlib.TopologicalSorter(graph).static_order())
+    except graphlib.CycleError as error:
+        circle = " -> ".join(reversed(error.args[1]))
+        raise PipelineError(
+            f"the steps form a circle, each needs the one before: {circle}"
+        ) from None
+
+
+def _select(
+    order: list[str], graph: dict[str, list[str]], targets: tuple[str, ...], not_run: dict[str, str]
+) -> tuple[str, ...]:
+    wanted = set(targets) or set(order)
+    for target in targets:
+        if target in not_run:
+            raise PipelineError(f"{target} cannot run in this profile: {not_run[target]}")
+        if target not in graph:
+            raise PipelineError(f"unknown step {target!r}{nearest(target, graph)}")
+    for name in reversed(order):
+        if name in wanted:
+            wanted |= set(graph[name])
+    return tuple(sorted(name for name in order if name in wanted))
