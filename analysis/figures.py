@@ -186,7 +186,7 @@ def ladder_plot(ladder: pd.DataFrame, lang: str) -> Figure:
     Parameters
     ----------
     ladder : DataFrame
-        outcome, rung, estimate, ci_low, ci_high, unit, n.
+        outcome, rung, estimate, ci_low, ci_high, unit, n, cluster.
     lang : str
         ``"en"`` or ``"zh"``.
 
@@ -198,7 +198,9 @@ def ladder_plot(ladder: pd.DataFrame, lang: str) -> Figure:
     from matplotlib.figure import Figure
 
     require_columns(
-        ladder, ["outcome", "rung", "estimate", "ci_low", "ci_high", "unit", "n"], "ladder"
+        ladder,
+        ["outcome", "rung", "estimate", "ci_low", "ci_high", "unit", "n", "cluster"],
+        "ladder",
     )
     text = texts("ladder_plot", lang)
     outcomes = list(dict.fromkeys(as_shown(ladder)["outcome"]))
@@ -216,7 +218,7 @@ def ladder_plot(ladder: pd.DataFrame, lang: str) -> Figure:
             present = [rung for rung in RUNGS if rung in set(ladder["rung"])]
             ax.set_yticks(range(len(present)), [text[rung] for rung in present])
             ax.set_ylim(len(present) - 0.5, -0.5)
-        add_note(fig, text["note"])
+        add_note(fig, text["note"].format(cluster=text[f"by_{ladder['cluster'].iloc[0]}"]))
     return fig
 
 
@@ -228,7 +230,8 @@ def _rungs(ax: Axes, part: pd.DataFrame, lang: str, text: dict[str, str]) -> Non
         ax.hlines(row, line["ci_low"], line["ci_high"], color=colour, linewidth=1.4)
         ax.plot(line["estimate"], row, "o", color=colour)
     unit = unit_label(str(part["unit"].iloc[0]), lang)
-    count = text["count"].format(count=f"{int(part['n'].max()):,}")
+    low, high = int(part["n"].min()), int(part["n"].max())
+    count = text["count"].format(count=f"{high:,}" if low == high else f"{low:,}–{high:,}")
     ax.set_xlabel(f"{wrap_text(unit, 30)}\n{count}")
     ax.locator_params(axis="x", nbins=4)
     ax.grid(axis="x")

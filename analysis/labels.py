@@ -47,9 +47,10 @@ FIGURE_TEXTS: dict[str, Texts] = {
         "panel": {"en": "{year} ({count:,} counties)", "zh": "{year} 年（{count:,} 个县）"},
         "inset": {"en": "South China Sea", "zh": "南海诸岛"},
         "note": {
-            "en": "Classes of equal width, the same in all panels; lower bound belongs to the "
-            "class. " + _BOUNDARY_NOTE_EN,
-            "zh": "各图分级等距且一致，含下限。" + _BOUNDARY_NOTE_ZH,
+            "en": "All county-level units with data, urban districts included. Classes of equal "
+            "width, the same in all panels; lower bound belongs to the class. " + _BOUNDARY_NOTE_EN,
+            "zh": "含市辖区在内有数据的全部县级单位；各图分级等距且一致，含下限。"
+            + _BOUNDARY_NOTE_ZH,
         },
     },
     "rural_poverty": {
@@ -64,7 +65,7 @@ FIGURE_TEXTS: dict[str, Texts] = {
         "note": {
             "en": "Rural poverty standard of 2010 (2,300 yuan a year at 2010 prices) in all "
             "years. Points are published figures; lines join consecutive years only, gaps are "
-            "not interpolated. Source: National Bureau of Statistics, releases listed in the "
+            "not interpolated. Three regions as published, not the four of the county tables. Source: National Bureau of Statistics, releases listed in the "
             "data file.",
             "zh": "各年均按 2010 年农村贫困标准（2010 年价，每人每年 2300 元）。点为公布数；"
             "仅连接相邻年份，缺失年份不作插值。资料来源：国家统计局，各数出处见数据文件。",
@@ -88,10 +89,18 @@ FIGURE_TEXTS: dict[str, Texts] = {
         "province": {"en": "+ province effects", "zh": "＋ 省固定效应"},
         "prefecture": {"en": "+ prefecture effects", "zh": "＋ 地市固定效应"},
         "count": {"en": "n = {count}", "zh": "n = {count}"},
+        "by_province": {"en": "province", "zh": "省份"},
+        "by_prefecture": {"en": "prefecture", "zh": "地市"},
         "note": {
-            "en": "Estimates with 95% confidence intervals, designated minus other counties. "
-            "Two census years allow no test of earlier trends.",
-            "zh": "点为估计值，线为 95% 置信区间；贫困县与其他县之差。两次普查无法检验此前趋势。",
+            "en": "Change from the first to the last year, designated minus other counties, among "
+            "counties that were rural in the first year. Lines: 95% intervals, errors clustered by "
+            "{cluster}. Baseline controls: level of the outcome and county characteristics in the "
+            "first year (listed at Table 4); the effects are added to them. Designation was not "
+            "random, and two years allow no test of earlier trends: no causal effect is claimed.",
+            "zh": "首年至末年的变化，贫困县与其他县之差，样本为首年的乡村县。线为 95% 置信区间，"
+            "标准误按{cluster}聚类。基期控制变量：首年的结果变量水平与县域特征（见表 4），"
+            "固定效应在其基础上加入。贫困县并非随机认定，两期数据无法检验此前趋势，"
+            "不能解释为因果效应。",
         },
     },
     "truth_plot": {

@@ -53,7 +53,7 @@ ABSORBED = 1e-9
 """A column is absorbed when less than this share of its norm is left; rounding is 1e-15."""
 COLUMNS = (
     "outcome", "rung", "estimate", "se", "statistic", "df", "p_value", "ci_low", "ci_high", "unit",
-    "n", "n_treated", "clusters", "controls", "effects", "effect_groups", "informative_groups",
+    "n", "n_treated", "cluster", "clusters", "controls", "effects", "effect_groups", "informative_groups",
     "excluded_missing", "excluded_singletons",
 )  # fmt: skip
 
@@ -169,8 +169,8 @@ def ladder(
         for rung in rungs:
             row = _rung(data, rung, controls, cluster, confidence)
             missing = len(codes) - len(data)
-            shared = {"outcome": outcome, "unit": units[outcome], "excluded_missing": missing}
-            rows.append(row | shared)
+            named = {"outcome": outcome, "unit": units[outcome], "cluster": cluster}
+            rows.append(row | named | {"excluded_missing": missing})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

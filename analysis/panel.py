@@ -30,7 +30,9 @@ from analysis.panel_fit import (
 )
 from analysis.panel_input import CONSTANT, WITHIN_MODELS, Sample, Specification, complete_sample
 
-__all__ = ["CLUSTER_CONVENTION", "ERRORS", "MODELS", "estimate_models", "hausman", "mundlak"]
+__all__ = [
+    "CLUSTER_CONVENTION", "ERRORS", "MODELS", "estimate_models", "hausman", "lag", "mundlak",
+]  # fmt: skip
 
 FEW_CLUSTERS = 40
 """Cluster-robust tests over-reject below about this number (Cameron & Miller 2015)."""
@@ -74,6 +76,30 @@ class SpecificationTest:
     clusters: int
     dropped_missing: int
     note: str
+
+
+def lag(panel: pd.DataFrame, columns: Sequence[str], *, years: int) -> pd.DataFrame:
+    """Add the value of each column some years before, as `<column>_before`.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        One row per `code` and `year`. Not changed.
+    columns : sequence of str
+        Columns to lag.
+    years : int
+        Years, not rows: where the earlier year is missing the value is missing.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `panel` in their order, with the new columns.
+    """
+    earlier = panel[["code", "year", *columns]].assign(year=panel["year"] + years)
+    names = {column: f"{column}_before" for column in columns}
+    return panel.merge(
+        earlier.rename(columns=names), on=["code", "year"], how="left", validate="one_to_one"
+    )
 
 
 def estimate_models(

@@ -1,12 +1,12 @@
 """Estimates on the simulated panel beside the truth that made it.
 
-For each parameter one headline estimator that should recover it, and the naive ones that should
-not, so that a reader sees both what works and what a shortcut costs.
+For each parameter one headline estimator that should recover it and others beside it, naive ones
+among them, so that a reader sees both what works and what a shortcut costs.
 """
 
 import pandas as pd
 
-from analysis.panel import estimate_models
+from analysis.panel import estimate_models, lag
 from analysis.panel_fit import MODELS
 
 COLUMNS = [
@@ -35,9 +35,7 @@ def linkage_slopes(panel: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Columns `COLUMNS`, errors clustered by province; two-way effects are the headline.
     """
-    frame = panel.sort_values(["code", "year"])
-    before = frame.groupby("code")["alleviation_score"].shift()
-    frame = frame.assign(alleviation_score_before=before).dropna(subset="alleviation_score_before")
+    frame = lag(panel, ["alleviation_score"], years=1).dropna(subset="alleviation_score_before")
     fitted = estimate_models(
         frame,
         outcome="revitalization_score",

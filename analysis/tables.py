@@ -40,6 +40,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "outcome": ("Outcome", "结果变量"),
     "alleviation": ("Poverty alleviation", "脱贫攻坚"),
     "revitalization": ("Rural revitalization", "乡村振兴"),
+    "by_province": ("province", "省份"),
+    "by_prefecture": ("prefecture", "地市"),
     "raw": ("Raw", "无控制"),
     "baseline": ("+ baseline", "+ 基期控制"),
     "province": ("+ province effects", "+ 省份效应"),
@@ -175,12 +177,30 @@ def panel_models(estimates: pd.DataFrame, lang: str) -> Table:
         _choose(
             lang,
             "Clustered errors: V = G/(G-1) (N-1)/(N-K) sandwich, county effects nested in clusters "
-            "not counted in K. A missing error was refused; the table panel_estimates says why. "
+            "not counted in K. All county-level units with an index, urban districts included. "
+            "A missing error was refused; the table panel_estimates says why. "
             "An association, not an effect: the regressor is not assigned at random.",
             "聚类标准误：V = G/(G-1)·(N-1)/(N-K) 夹心估计，嵌套于聚类的县效应不计入K。"
-            "缺失的标准误不可计算，原因见 panel_estimates。结果为相关关系，而非因果效应。",
+            "样本为有指数的全部县级单位，含市辖区。缺失的标准误不可计算，原因见 panel_estimates。结果为相关关系，而非因果效应。",
         ),
     )
+
+
+def counted(n: pd.Series) -> str:
+    """Return the number of observations, or its range over rungs."""
+    low, high = int(n.min()), int(n.max())
+    return f"{high:,}" if low == high else f"{low:,}–{high:,}"
+
+
+def control_names(estimates: pd.DataFrame, lang: str) -> str:
+    """Return the labels of the baseline controls that all outcomes of a ladder share."""
+    used = [set(text.split(", ")) for text in estimates["controls"] if text and text != "none"]
+    shared = sorted(set.intersection(*used)) if used else []
+    names = [
+        label(name.removeprefix("log "), lang) + (" (log)" if name.startswith("log ") else "")
+        for name in shared
+    ]
+    return "、".join(names) if lang == "zh" else ", ".join(names).lower()
 
 
 def ladder(estimates: pd.DataFrame, lang: str) -> Table:
@@ -200,8 +220,10 @@ def ladder(estimates: pd.DataFrame, lang: str) -> Table:
             for estimate, se in by_rung.loc[rungs, ["estimate", "se"]].to_numpy()
         ]
         measured = unit_label(str(group["unit"].iloc[0]), lang)
-        rows.append((label(str(outcome), lang), measured, *cells, int(by_rung["n"].max())))
+        rows.append((label(str(outcome), lang), measured, *cells, counted(by_rung["n"])))
     heads = [word(rung, lang) for rung in rungs]
+    clusters = word(f"by_{estimates['cluster'].iloc[0]}", lang)
+    controls = control_names(estimates, lang)
     columns = [word("outcome", lang), word("unit", lang), *heads, word("n", lang)]
     return Table(
         pd.DataFrame(rows, columns=columns),
@@ -212,10 +234,14 @@ def ladder(estimates: pd.DataFrame, lang: str) -> Table:
         ),
         _choose(
             lang,
-            "Coefficient of designation on the change between the first and the last year, "
-            "clustered standard error in brackets. Designation was not random and no earlier trend "
-            "can be tested with two years.",
-            "首末年变化对贫困县身份的回归系数，括号内为聚类标准误。"
+            "Coefficient of designation on the change between the first and the last year among "
+            "counties that were rural in the first; in brackets the standard error clustered by "
+            f"{clusters}, G/(G-1) (N-1)/(N-K), t with G - 1 degrees of freedom. Baseline: level of "
+            f"the outcome and {controls} in the first year. N falls where a county is alone in its "
+            "prefecture. Designation was not random and no earlier trend can be tested.",
+            "首末年变化对贫困县身份的回归系数，样本为首年的乡村县；括号内为按"
+            f"{clusters}聚类的标准误，G/(G-1)·(N-1)/(N-K)，t 分布自由度 G - 1。"
+            f"基期控制：首年的结果变量水平及{controls}。所在地市仅有一县者在地市效应一列剔除。"
             "贫困县并非随机认定，两期数据无法检验事前趋势。",
         ),
     )

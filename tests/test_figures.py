@@ -39,7 +39,7 @@ def ladder_table(outcomes=CENSUS_OUTCOMES):
         estimate=estimate, se=se, ci_low=estimate - 2 * se, ci_high=estimate + 2 * se,
         unit=table["outcome"].map({"floor_space": "square metres per person"}).fillna(
             "percentage points"),
-        n=2748,
+        n=2748, cluster="province",
     )  # fmt: skip
 
 
@@ -208,7 +208,7 @@ def test_obstacles_show_first_and_last_year_sorted_by_the_last():
         points = [c for c in ax.collections if isinstance(c, PathCollection)]
         assert len(points) == 1
         x, row = np.asarray(points[0].get_offsets()).T
-        colours = [to_hex(colour).upper() for colour in points[0].get_facecolors()]
+        colours = [to_hex(tuple(rgba)).upper() for rgba in np.asarray(points[0].get_facecolor())]
         part = table[table["subsystem"] == subsystem]
         last = part[part["year"] == 2020].set_index("variable")
         rank = last["obstacle"].rank().astype(int) - 1

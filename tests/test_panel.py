@@ -18,6 +18,7 @@ from analysis.panel import (
     MODELS,
     estimate_models,
     hausman,
+    lag,
     mundlak,
 )
 
@@ -367,3 +368,13 @@ def test_units_and_row_order_do_not_matter(unit_y, unit_x, seed, model):
 def test_every_model_and_error_is_explained():
     assert all(m.assumption and m.label_en and m.label_zh for m in MODELS.values())
     assert all(e.convention.rstrip().endswith(".") for e in ERRORS.values())
+
+
+def test_lag_counts_years_and_not_rows():
+    frame = pd.DataFrame(
+        {"code": ["a", "a", "a", "b"], "year": [2010, 2011, 2013, 2011], "x": [1.0, 2.0, 3.0, 4.0]}
+    )
+    lagged = lag(frame, ["x"], years=1)
+    assert lagged["x_before"].fillna(-1).tolist() == [-1, 1, -1, -1]
+    assert lag(frame, ["x"], years=2)["x_before"].fillna(-1).tolist() == [-1, -1, 2, -1]
+    assert lag(frame, ["x"], years=0)["x_before"].tolist() == frame["x"].tolist()

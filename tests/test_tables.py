@@ -23,6 +23,8 @@ LADDER = pd.DataFrame({
     "se": [0.1] * 3 + [0.33, 0.22, 0.115],
     "unit": ["years"] * 3 + ["percentage points"] * 3,
     "n": [2748, 2748, 2740, 2748, 2748, 2748],
+    "cluster": "prefecture",
+    "controls": ["log population, schooling", "none", "log population, schooling"] * 2,
 })  # fmt: skip
 
 
@@ -92,11 +94,9 @@ def test_each_language_is_of_one_piece(weights, estimates):
 def test_both_languages_have_the_same_numbers(weights, estimates):
     english, chinese = (all_tables(weights, estimates, lang) for lang in LANGUAGES)
     for one, other in zip(english, chinese, strict=True):
-        numbers = one.frame.select_dtypes("number")
-        assert numbers.shape[1]
-        assert np.array_equal(
-            numbers.to_numpy(float), other.frame.select_dtypes("number").to_numpy(float), True
-        )
+        numbers = [re.findall(r"\d[\d.,]*", str(t.frame.to_numpy().tolist())) for t in (one, other)]
+        assert numbers[0]
+        assert numbers[0] == numbers[1]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_ladder_puts_rungs_in_order(lang):
     assert list(frame)[1:-1] == [tables.word(rung, lang) for rung in rungs]
     water = frame.loc[[label("tap_water", lang)]].to_numpy()[0]
     assert water[1:4].tolist() == ["1.00 (0.12)", "2.00 (0.22)", "3.00 (0.33)"]
-    assert frame[tables.word("n", lang)].tolist() == [2748, 2748]
+    assert frame[tables.word("n", lang)].tolist() == ["2,748", "2,740–2,748"]
     assert frame.index.tolist() == [label(name, lang) for name in ("tap_water", "schooling")]
 
 
