@@ -1,5 +1,6 @@
 """The command line: `python -m analysis VERB`."""
 
+import signal
 import time
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from analysis.parameters import choose_profile, read_profiles
-from analysis.pipeline import Outcome, run, status
+from analysis.pipeline import INTERRUPTED, Outcome, run, status
 from analysis.plan import Plan, make_plan
 from analysis.project import Project, ProjectError
 
@@ -54,6 +55,7 @@ def run_command(
     start = time.time()
     project = Project.find()
     plan = make_plan(project, profile, settings=tuple(settings), targets=tuple(steps or ()))
+    signal.signal(signal.SIGINT, _interrupt)
     fetch(project, plan.sources, lambda line: console.print(f"  fetched  {escape(line)}"))
     seconds: dict[str, float] = {}
 
@@ -66,8 +68,19 @@ def run_command(
 
     outcomes = run(plan, execute, workers=workers, force=force)
     _print_summary(plan, outcomes, time.time() - start)
+    if settings:
+        console.print("with --set: differs from parameters.yml until the next run without it")
+    if any(outcome.why == INTERRUPTED for outcome in outcomes):
+        raise typer.Exit(130)
     if any(outcome.state in ("failed", "waiting") for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """Let the running steps end on the first Ctrl-C, stop at once on the second."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    console.print("  [yellow]interrupted: running steps end first, Ctrl-C again stops now[/yellow]")
+    raise KeyboardInterrupt
 
 
 def _print_summary(plan: Plan, outcomes: list[Outcome], seconds: float) -> None:
@@ -89,7 +102,8 @@ def _print_summary(plan: Plan, outcomes: list[Outcome], seconds: float) -> None:
     if not plan.is_whole:
         console.print("claims.json is brought up to date by a run of all steps")
     figures = plan.project.figures(plan.profile.name)
-    console.print(f"figures and claims.json: {plan.project.shown(figures)}/")
+    stale = ", not all up to date" if count["failed"] or count["waiting"] else ""
+    console.print(f"figures and claims.json: {plan.project.shown(figures)}/{stale}")
 
 
 def _print_outcomes(outcomes: list[Outcome], not_run: dict[str, str]) -> None:
@@ -132,8 +146,10 @@ def check_command() -> None:
 
     Example: python -m analysis check
     """
+    from analysis import schemas
     from analysis.sources import missing_files
 
+    schemas.variable("code")
     project = Project.find()
     for name, profile in read_profiles(project.parameters).items():
         plan = make_plan(project, name)

@@ -65,8 +65,8 @@ FIGURE_TEXTS: dict[str, Texts] = {
         "note": {
             "en": "Rural poverty standard of 2010 (2,300 yuan a year at 2010 prices) in all "
             "years. Points are published figures; lines join consecutive years only, gaps are "
-            "not interpolated. Three regions as published, not the four of the county tables. Source: National Bureau of Statistics, releases listed in the "
-            "data file.",
+            "not interpolated. Three regions as published, not the four of the county tables. "
+            "Source: National Bureau of Statistics, releases listed in the data file.",
             "zh": "各年均按 2010 年农村贫困标准（2010 年价，每人每年 2300 元）。点为公布数；"
             "仅连接相邻年份，缺失年份不作插值。资料来源：国家统计局，各数出处见数据文件。",
         },

@@ -222,7 +222,7 @@ def robustness(
 
 
 def refuse_component_regressors(
-    outcome: str, regressors: Iterable[str], system: IndicatorSystem
+    outcome: str, regressors: Iterable[str], components: pd.DataFrame
 ) -> None:
     """Stop when outcome and regressor share an indicator by construction.
 
@@ -234,35 +234,36 @@ def refuse_component_regressors(
     ----------
     outcome : column name or expression, such as "coordination" or "log(development)"
     regressors : column names or expressions
-    system : the indicator system of the index
+    components : one row per indicator of the index: variable, subsystem (`linkage_weights`)
 
     Raises
     ------
     ValueError
         Listing every regressor refused, with the indicators shared.
     """
-    inside = _ingredients(outcome, system)
+    inside = _ingredients(outcome, components)
     faults = []
     for regressor in regressors:
-        shared = inside & _ingredients(regressor, system)
+        shared = inside & _ingredients(regressor, components)
         if shared:
             faults.append(f"{regressor}: shares {', '.join(sorted(shared))}")
     if faults:
         headline = (
-            f"{outcome} ({system.name}) cannot be explained by its own parts; drop these "
+            f"{outcome} cannot be explained by its own parts; drop these "
             "regressors or the indicators they share:"
         )
         raise ValueError(bullet_list(headline, faults))
 
 
-def _ingredients(expression: str, system: IndicatorSystem) -> set[str]:
+def _ingredients(expression: str, components: pd.DataFrame) -> set[str]:
     """Variables of which the names in an expression are made."""
+    members = components.groupby("subsystem")["variable"].agg(set).to_dict()
     found: set[str] = set()
     for name in re.findall(r"[^\W\d]\w*", expression):
         if name in INDEX_COLUMNS:
-            for subsystem in INDEX_COLUMNS[name] or system.subsystems:
-                found.update(system.members(subsystem))
-        elif name in system.variables:
+            for subsystem in INDEX_COLUMNS[name] or members:
+                found |= members[subsystem]
+        elif name in set(components["variable"]):
             found.add(name)
     return found
 

@@ -53,8 +53,8 @@ ABSORBED = 1e-9
 """A column is absorbed when less than this share of its norm is left; rounding is 1e-15."""
 COLUMNS = (
     "outcome", "rung", "estimate", "se", "statistic", "df", "p_value", "ci_low", "ci_high", "unit",
-    "n", "n_treated", "cluster", "clusters", "controls", "effects", "effect_groups", "informative_groups",
-    "excluded_missing", "excluded_singletons",
+    "n", "n_treated", "cluster", "clusters", "controls", "effects", "effect_groups",
+    "informative_groups", "excluded_missing", "excluded_singletons",
 )  # fmt: skip
 
 

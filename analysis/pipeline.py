@@ -20,6 +20,7 @@ from analysis.project import ProjectError, bullet_list, sweep_temporaries, write
 from analysis.provenance import versions, write_run
 
 CLAIMS = "claims"
+INTERRUPTED = "interrupted, runs again"
 PACKAGE_DATA = ("contracts.yml", "fonts/NotoSansSC-subset.ttf")
 SHOWN = 6
 READABLE = ("parameter", "version", "number of", "names of")
@@ -217,7 +218,7 @@ def _build(plan: Plan, execute: Callable[[Plan, str], None], **options: Any) -> 
         raise PipelineError(
             f"the workflow engine stopped ({session.exit_code.name}), most likely because its "
             f"records in {plan.project.shown(root)} are damaged: remove that folder and run again; "
-            "tables and figures are rebuilt"
+            "tables and figures are rebuilt. Or the disk is full or the folder not writable"
         )
     reports = {report.task.name: report for report in session.execution_reports}
     steps = (*plan.selected, CLAIMS) if plan.is_whole else plan.selected
@@ -228,7 +229,7 @@ def _outcome(plan: Plan, step: str, report: Any) -> Outcome:
     from pytask import TaskOutcome
 
     if report is None:
-        return Outcome(step, "waiting", "interrupted")
+        return Outcome(step, "waiting", INTERRUPTED)
     match report.outcome:
         case TaskOutcome.SUCCESS:
             return Outcome(step, "run")

@@ -108,6 +108,19 @@ class Plan:
         return [path for path in files if path not in declared and path.suffix != ".part"]
 
 
+def _find(target: str, order: list[str], not_run: dict[str, str]) -> str:
+    """Return the step that `target` names, in full or by a beginning that only one step has."""
+    known = [*order, *not_run]
+    found = [step for step in known if step == target or step.startswith(target)]
+    step = target if target in known else found[0] if len(found) == 1 else ""
+    if not step:
+        hint = nearest(target, known)
+        raise PipelineError(f"unknown step {target!r}{hint}; there are {', '.join(sorted(known))}")
+    if step in not_run:
+        raise PipelineError(f"{step} cannot run in this profile: {not_run[step]}")
+    return step
+
+
 def figure_files(name: str) -> list[str]:
     """Return the file names of a numbered figure: English, Chinese, data."""
     stems = (name, f"{name}_zh")
@@ -236,12 +249,7 @@ def _order(graph: dict[str, list[str]]) -> list[str]:
 def _select(
     order: list[str], graph: dict[str, list[str]], targets: tuple[str, ...], not_run: dict[str, str]
 ) -> tuple[str, ...]:
-    wanted = set(targets) or set(order)
-    for target in targets:
-        if target in not_run:
-            raise PipelineError(f"{target} cannot run in this profile: {not_run[target]}")
-        if target not in graph:
-            raise PipelineError(f"unknown step {target!r}{nearest(target, graph)}")
+    wanted = {_find(target, order, not_run) for target in targets} or set(order)
     for name in reversed(order):
         if name in wanted:
             wanted |= set(graph[name])

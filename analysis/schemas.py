@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from analysis.project import bullet_list
+from analysis.project import ProjectError, bullet_list
 
 _CONTRACTS = Path(__file__).with_name("contracts.yml")
 _TYPES = ("int", "float", "str", "bool")
@@ -26,7 +26,7 @@ _REMEDY = (
 )
 
 
-class ContractError(ValueError):
+class ContractError(ProjectError, ValueError):
     """A table that breaks its contract; the message lists every violation."""
 
 
@@ -138,9 +138,12 @@ def variable(name: str) -> dict[str, Any]:
 
 @lru_cache
 def _contracts() -> dict[str, Any]:
-    contracts: dict[str, Any] = yaml.load(
-        _CONTRACTS.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader
-    )
+    try:
+        contracts: dict[str, Any] = yaml.load(
+            _CONTRACTS.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader
+        )
+    except yaml.YAMLError as error:
+        raise ContractError(f"analysis/contracts.yml is not valid YAML: {error}") from None
     problems = [
         f"variable {name}: lacks {field}"
         for name, line in contracts["variables"].items()
@@ -234,7 +237,8 @@ def _fits(column: pd.Series, kind: str) -> bool:
     if kind == "bool":
         return bool(types.is_bool_dtype(column))
     if kind == "int":
-        return bool(types.is_integer_dtype(column))
+        whole = types.is_float_dtype(column) and bool((column.dropna() % 1 == 0).all())
+        return bool(types.is_integer_dtype(column) or whole)
     if kind == "float":
         numeric = types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
         return bool(numeric or column.isna().all())

@@ -191,6 +191,8 @@ def _mismatch(path: Path, file: SourceFile, found: str, project: Project) -> str
 def _bring(file: SourceFile, target: Path) -> str:
     """Copy or download one file to `target`; return where it came from."""
     mirror = os.environ.get(MIRROR)
+    if mirror and not Path(mirror).is_dir():
+        raise SourceError(f"{MIRROR}={mirror} is not a folder: mend it or unset it")
     copy = Path(mirror) / file.name if mirror and file.url else None
     if copy is not None and copy.is_file():
         with atomic_file(target) as temporary:
@@ -226,9 +228,10 @@ def _download(file: SourceFile, temporary: Path, target: Path) -> None:
 
 def _accept(temporary: Path, file: SourceFile, target: Path, origin: str) -> None:
     found = sha256(temporary)
-    if found == file.sha256:
-        return
     aside = target.with_name(f"{target.name}.bad")
+    if found == file.sha256:
+        aside.unlink(missing_ok=True)
+        return
     shutil.copyfile(temporary, aside)
     raise SourceError(
         f"{origin} is not the file of the card: sha256 expected {file.sha256}, found {found}. "

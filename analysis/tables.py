@@ -181,7 +181,8 @@ def panel_models(estimates: pd.DataFrame, lang: str) -> Table:
             "A missing error was refused; the table panel_estimates says why. "
             "An association, not an effect: the regressor is not assigned at random.",
             "聚类标准误：V = G/(G-1)·(N-1)/(N-K) 夹心估计，嵌套于聚类的县效应不计入K。"
-            "样本为有指数的全部县级单位，含市辖区。缺失的标准误不可计算，原因见 panel_estimates。结果为相关关系，而非因果效应。",
+            "样本为有指数的全部县级单位，含市辖区。缺失的标准误不可计算，原因见 panel_estimates。"
+            "结果为相关关系，而非因果效应。",
         ),
     )
 

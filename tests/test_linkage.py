@@ -322,14 +322,16 @@ def test_a_later_year_leaves_earlier_scores_alone():
 def test_components_may_not_explain_their_index(outcome, regressor, refused):
     if refused:
         with pytest.raises(ValueError, match="its own parts"):
-            linkage.refuse_component_regressors(outcome, ["lon", regressor], TWO_SIDED)
+            linkage.refuse_component_regressors(outcome, ["lon", regressor], TWO_SIDED.table())
     else:
-        linkage.refuse_component_regressors(outcome, ["lon", regressor], TWO_SIDED)
+        linkage.refuse_component_regressors(outcome, ["lon", regressor], TWO_SIDED.table())
 
 
 def test_all_refused_regressors_are_listed():
     with pytest.raises(ValueError, match=r"(?s)a0: shares a0.*revitalization: shares r0, r1, r2"):
-        linkage.refuse_component_regressors("coordination", ["a0", "revitalization"], TWO_SIDED)
+        linkage.refuse_component_regressors(
+            "coordination", ["a0", "revitalization"], TWO_SIDED.table()
+        )
 
 
 # --- whole index ----------------------------------------------------------------------------------
