@@ -142,7 +142,7 @@ def ladder(
     V = G/(G-1) x (N-1)/(N-K) x sandwich; K counts slopes, the constant and the effects, except
     effects nested in the clusters. Intervals from t with G - 1 degrees of freedom (Cameron &
     Miller 2015, J. Human Resources 50(2)). Without controls the estimate is that of two-way fixed
-    effects on designated x last year (Wooldridge 2010, section 10.6.3). Alone in a group: Correia
+    effects on designated x last year (Wooldridge 2010, section 10.7.1). Alone in a group: Correia
     (2015), Singletons, cluster-robust standard errors and fixed effects.
     """
     columns = [treatment, *([sample] if sample else []), *exclude]
