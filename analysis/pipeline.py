@@ -139,7 +139,7 @@ def gather_claims(files: list[Path], target: Path) -> None:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one step: `run`, `fresh`, `failed`, `waiting` or `stale`, and why."""
+    """What became of one step: run, fresh, failed, waiting, stale or not run; and why."""
 
     step: str
     state: str
@@ -237,6 +237,8 @@ def _outcome(plan: Plan, step: str, report: Any) -> Outcome:
             return Outcome(step, "fresh")
         case TaskOutcome.SKIP_PREVIOUS_FAILED:
             return Outcome(step, "waiting", "a step before it failed")
+        case TaskOutcome.WOULD_BE_EXECUTED if _never_ran(plan, step):
+            return Outcome(step, "not run", "never run yet")
         case TaskOutcome.WOULD_BE_EXECUTED:
             return Outcome(step, "stale", _reasons(plan, report.task))
         case _:
@@ -245,12 +247,16 @@ def _outcome(plan: Plan, step: str, report: Any) -> Outcome:
             return Outcome(step, "failed", f"{kind}{error}")
 
 
+def _never_ran(plan: Plan, step: str) -> bool:
+    """Return whether a step has left neither an executed notebook nor, for claims, their file."""
+    profile, project = plan.profile.name, plan.project
+    left = project.claims(profile) if step == CLAIMS else project.executed(profile, step)
+    return not left.is_file()
+
+
 def _reasons(plan: Plan, task: Any) -> str:
     """Say which dependencies changed, from pytask's explanation, parameters and code first."""
     reasons = task.attributes["explanation"].reasons
-    first_run = [r for r in reasons if r.node_type == "source" and r.reason != "changed"]
-    if first_run:
-        return "never run"
     words = sorted({_reason(task.name, reason) for reason in reasons}, key=_weight)
     more = f"; and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
     return "; ".join(words[:SHOWN]) + more

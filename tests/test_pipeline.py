@@ -50,7 +50,10 @@ def test_everything_runs_once_and_then_nothing(project):
 
 
 def test_status_before_the_first_run_says_so(project):
-    assert why(project, "01_make") == "stale: never run"
+    assert why(project, "01_make") == "not run: never run yet"
+    assert why(project, "02_use") == "not run: never run yet"
+    ran(project)
+    (project.source("things") / "things.txt").write_text("two\n")
     assert why(project, "02_use") == "stale: waits for 01_make"
 
 
