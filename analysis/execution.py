@@ -9,7 +9,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,10 +78,8 @@ def _products_kept(plan: Plan, step: str) -> Iterator[None]:
         yield
     except BaseException:
         for path, copy in earlier.items():
-            if copy.is_file():
-                copy.replace(path)
-            else:
-                path.unlink(missing_ok=True)
+            with suppress(OSError):
+                copy.replace(path) if copy.is_file() else path.unlink(missing_ok=True)
         raise
     finally:
         shutil.rmtree(backup, ignore_errors=True)

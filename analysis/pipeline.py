@@ -242,9 +242,18 @@ def _outcome(plan: Plan, step: str, report: Any) -> Outcome:
         case TaskOutcome.WOULD_BE_EXECUTED:
             return Outcome(step, "stale", _reasons(plan, report.task))
         case _:
-            error = report.exc_info[1]
-            kind = "" if isinstance(error, ProjectError) else f"{type(error).__name__}: "
-            return Outcome(step, "failed", f"{kind}{error}")
+            return Outcome(step, "failed", _message(report.exc_info[1]))
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, ProjectError):
+        return str(error)
+    if isinstance(error, OSError):
+        return (
+            f"cannot use {error.filename}: {error.strerror}. "
+            "Mend it and run again; other earlier products are untouched."
+        )
+    return f"{type(error).__name__}: {error}"
 
 
 def _never_ran(plan: Plan, step: str) -> bool:

@@ -61,6 +61,24 @@ def test_failure_names_notebook_cell_line_and_partial_copy_and_keeps_products(pr
     assert "Traceback" not in result.stderr
 
 
+def test_product_that_cannot_be_written_is_one_message_and_keeps_the_others(project):
+    analysis(project, "run")
+    table = project.table("demo", "linkage_excluded")
+    dictionary = project.dictionary("demo", "linkage_excluded")
+    before = dictionary.read_bytes()
+    table.unlink()
+    table.mkdir()
+    (table / "something").write_text("")
+    result = analysis(project, "run", "01_make", "--set", "01_make.rows=5")
+    (table / "something").unlink()
+    table.rmdir()
+    assert result.returncode == 1
+    assert f"cannot use {table}: Is a directory" in result.stdout
+    assert "run again" in result.stdout
+    assert dictionary.read_bytes() == before
+    assert "Traceback" not in result.stdout + result.stderr
+
+
 def test_declared_but_unwritten_product_is_an_error(project):
     analysis(project, "run")
     write_notebook(project.notebooks / "01_make.ipynb", MAKE[:-1])
