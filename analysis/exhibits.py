@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis import figure_style
-from analysis.labels import STAMP
 from analysis.project import ProjectError, atomic_file, bullet_list, write_text
+from analysis.step import STAMP
 from analysis.storage import write_csv
 
 if TYPE_CHECKING:

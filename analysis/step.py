@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
-from analysis.labels import STAMP
 from analysis.parameters import choose_profile, nearest
 from analysis.project import Project, ProjectError, write_text
 from analysis.sources import Card, read_card
@@ -29,6 +28,10 @@ if TYPE_CHECKING:
 
 PROFILE_SOURCES = "profile_sources"
 CLAIM_DIGITS = 10
+STAMP = {
+    "en": "SIMULATED DATA: no statement about real counties",
+    "zh": "模拟数据（SIMULATED）：不反映真实县域",
+}
 
 
 class StepError(ProjectError):
