@@ -168,11 +168,11 @@ def run(
     """
     profile, project = plan.profile.name, plan.project
     options = {"n_workers": workers, "parallel_backend": "threads", "force": force}
+    folders = (project.processed(profile), project.figures(profile), project.build(profile))
     with _alone(project.build(profile)):
-        sweep_temporaries(
-            project.processed(profile), project.figures(profile), project.build(profile)
-        )
+        sweep_temporaries(*folders)
         outcomes = _build(plan, execute, **options)
+        sweep_temporaries(*folders)
         states = {outcome.step: outcome.state for outcome in outcomes}
         write_run(project, profile, plan.runnable, states, plan.not_run)
     return outcomes

@@ -146,8 +146,20 @@ def write_text(target: Path, text: str) -> None:
 
 
 def sweep_temporaries(*folders: Path) -> int:
-    """Remove what killed runs left half-written; return how many files."""
-    leftovers = [path for folder in folders for path in folder.rglob(".*.part")]
+    """Remove what killed processes left half-written; return how many files.
+
+    A file whose process still runs is left to it: a kernel outlives its killed parent by a moment.
+    """
+    found = [path for folder in folders for path in folder.rglob(".*.part")]
+    leftovers = [path for path in found if not _is_running(int(path.name.split(".")[-2]))]
     for path in leftovers:
         path.unlink(missing_ok=True)
     return len(leftovers)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return True

@@ -1,5 +1,6 @@
 """Writing files: all of it or nothing, whatever goes wrong."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import sys
 import pytest
 
 from analysis.project import ProjectError, atomic_file, sweep_temporaries, write_text
+
+NO_PROCESS = 999_999_999
 
 
 def test_file_is_replaced_as_a_whole(tmp_path):
@@ -51,7 +54,9 @@ def test_unwritable_folder_is_one_readable_error(tmp_path):
 
 def test_leftovers_of_killed_runs_are_swept(tmp_path):
     (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / ".t.txt.123.part").write_text("half")
+    (tmp_path / "deep" / f".t.txt.{NO_PROCESS}.part").write_text("half")
+    (tmp_path / "deep" / f".u.txt.{os.getpid()}.part").write_text("still being written")
     (tmp_path / "deep" / "t.txt").write_text("whole")
     assert sweep_temporaries(tmp_path) == 1
-    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["t.txt"]
+    left = sorted(p.name for p in (tmp_path / "deep").iterdir())
+    assert left == [f".u.txt.{os.getpid()}.part", "t.txt"]
