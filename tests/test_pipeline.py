@@ -273,3 +273,15 @@ def test_run_record_lists_what_was_not_run(project):
 def test_no_project_above_is_an_error(tmp_path):
     with pytest.raises(ProjectError, match=r"no parameters.yml"):
         Project.find(tmp_path)
+
+
+def test_what_an_orphan_leaves_during_a_run_is_swept_at_its_end(project):
+    left = project.figures("demo") / ".fig01.svg.999999999.part"
+
+    def execute(plan, step):
+        Kernel()(plan, step)
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_text("half")
+
+    run(make_plan(project, "demo"), execute)
+    assert not left.exists()
