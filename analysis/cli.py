@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from analysis.interviews.commands import app as interviews
 from analysis.parameters import choose_profile, read_profiles
 from analysis.pipeline import INTERRUPTED, Outcome, run, status
 from analysis.plan import Plan, make_plan
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Run the compendium, say what is stale, fetch and check its sources.",
 )
+app.add_typer(interviews, name="interviews")
 console = Console(highlight=False, soft_wrap=True)
 COLOURS = {"run": "green", "fresh": "cyan", "failed": "red", "stale": "yellow"}
 

@@ -57,7 +57,7 @@ def execute_step(plan: Plan, step: str) -> float:
         plan.profile.name,
         step,
         parameters=plan.values[step],
-        inputs=plan.inputs(step),
+        inputs={plan.recorded(path): path for path in plan.inputs(step)},
         outputs=plan.products(step),
         seconds=seconds,
     )

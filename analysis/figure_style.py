@@ -139,8 +139,9 @@ def figure_size(width_mm: float, height_mm: float) -> tuple[float, float]:
 def wrap_text(text: str, width_mm: float, *, size: float = TEXT_SIZE) -> str:
     """Break a text, Chinese or English, into lines that fit a width.
 
-    Hanzi take one em and may part anywhere except before a closing mark; other words stay
-    whole. Latin characters are counted as 0.56 em, a little more than their mean in the font.
+    Hanzi take one em and may part anywhere except before a closing and after an opening mark;
+    other words stay whole. Latin characters are counted as 0.56 em, a little more than their mean
+    in the font.
 
     Parameters
     ----------
@@ -158,7 +159,10 @@ def wrap_text(text: str, width_mm: float, *, size: float = TEXT_SIZE) -> str:
     """
     room = width_mm / MM_PER_INCH * POINTS_PER_INCH / size
     closing = r"[，。；：、）》”’％,.;:)%]*"
-    pieces = re.findall(rf"[一-鿿（《“‘]{closing}|[^\s一-鿿（《“‘]+|\s+", text)
+    opening = r"[（《“‘]*"
+    pieces = re.findall(
+        rf"{opening}[一-鿿]{closing}|{opening}[^\s一-鿿（《“‘]+|{opening}\s+|{opening}$", text
+    )
     lines, line, used = [], "", 0.0
     for piece in pieces:
         ems = sum(1.0 if ord(char) > 0x2E7F else 0.56 for char in piece)

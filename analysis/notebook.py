@@ -218,7 +218,7 @@ def imported_modules(tree: ast.AST) -> set[str]:
             names = [f"{node.module}.{alias.name}" for alias in node.names] + [str(node.module)]
         else:
             continue
-        found |= {name.split(".")[1] for name in names if name.startswith("analysis.")}
+        found |= {name.split(".", 1)[1] for name in names if name.startswith("analysis.")}
         if "analysis" in names:
             found.add("__init__")
     return found
@@ -232,18 +232,27 @@ def module_closure(package: Path, imports: frozenset[str]) -> dict[str, str]:
     package : Path
         Folder of the package.
     imports : frozenset of str
-        Names imported from `analysis`; one that is no module is a name of `__init__`.
+        Dotted names imported from `analysis`; the last part may be a name within a module.
     """
     digests: dict[str, str] = {}
     waiting = {"__init__", *imports}
     while waiting:
-        module = waiting.pop()
-        path = package / f"{module}.py"
-        if module in digests or not path.is_file():
+        name = waiting.pop()
+        if "." in name:
+            waiting.add(name.rpartition(".")[0])
+        path = _module_file(package, name)
+        if name in digests or path is None:
             continue
-        digests[module], imported = _read_module(path, path.stat().st_mtime_ns)
-        waiting |= imported
+        digests[name], imported = _read_module(path, path.stat().st_mtime_ns)
+        waiting |= imported - set(digests)
     return dict(sorted(digests.items()))
+
+
+def _module_file(package: Path, name: str) -> Path | None:
+    """Return the file of a module or subpackage, None where the name is neither."""
+    path = package.joinpath(*name.split("."))
+    files = (path.with_suffix(".py"), path / "__init__.py")
+    return next((file for file in files if file.is_file()), None)
 
 
 @functools.cache

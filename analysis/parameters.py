@@ -10,7 +10,7 @@ import difflib
 import io
 import re
 import tokenize
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -175,14 +175,22 @@ class Profile:
     ----------
     name, about : str
     sources : tuple of str
-        Raw sources that the profile has; a step that reads another is not run.
+        Raw sources that the profile has; a step that reads another is not run. A source
+        `interviews/simulated` is what a step gets that reads `interviews`.
     overrides : dict of {step: {parameter: value}}
+    absent : tuple of str
+        Places for a user's own files that are still empty.
     """
 
     name: str
     about: str
     sources: tuple[str, ...]
     overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+
+    def source(self, name: str) -> str | None:
+        """Return the source that serves a step which reads `name`, None without one."""
+        return next((s for s in self.sources if name in (s, s.split("/")[0])), None)
 
 
 def read_profiles(path: Path) -> dict[str, Profile]:
@@ -222,6 +230,11 @@ def _read_profile(name: str, entry: Any) -> tuple[Profile, list[str]]:
     if not isinstance(sources, list):
         faults.append(f"profile {name}: sources must be a list")
         sources = []
+    kinds = [str(source).split("/")[0] for source in sources]
+    faults += [
+        f"profile {name}: two sources serve {kind}; list one of them"
+        for kind in sorted({kind for kind in kinds if kinds.count(kind) > 1})
+    ]
     if not isinstance(overrides, dict) or any(not isinstance(v, dict) for v in overrides.values()):
         faults.append(f"profile {name}: parameters must map steps to mappings")
         overrides = {}
@@ -229,14 +242,21 @@ def _read_profile(name: str, entry: Any) -> tuple[Profile, list[str]]:
 
 
 def choose_profile(project: Project, name: str) -> Profile:
-    """Return the profile called `name`, or say which exist."""
+    """Return the profile called `name`, or say which exist.
+
+    Of its sources of the form `kind/name` only those whose folder is there count: the place where
+    a user's own files go is empty at first, and the steps that need them are then not run.
+    """
     profiles = read_profiles(project.parameters)
     if name not in profiles:
         raise ParameterError(
             f"unknown profile {name!r}{nearest(name, profiles)}; "
             f"{project.parameters.name} has {', '.join(profiles)}"
         )
-    return profiles[name]
+    profile = profiles[name]
+    absent = [s for s in profile.sources if "/" in s and not project.source(s).is_dir()]
+    there = tuple(s for s in profile.sources if s not in absent)
+    return replace(profile, sources=there, absent=tuple(absent))
 
 
 def resolve(

@@ -18,10 +18,12 @@ from analysis.notebook import module_closure
 from analysis.plan import PipelineError, Plan
 from analysis.project import ProjectError, bullet_list, sweep_temporaries, write_text
 from analysis.provenance import versions, write_run
+from analysis.schemas import CONTRACTS
+from analysis.sources import sha256
 
 CLAIMS = "claims"
 INTERRUPTED = "interrupted, runs again"
-PACKAGE_DATA = ("contracts.yml", "fonts/NotoSansSC-subset.ttf")
+PACKAGE_DATA = (*CONTRACTS, "interviews/coreq.yml", "fonts/NotoSansSC-subset.ttf")
 SHOWN = 6
 READABLE = ("parameter", "version", "number of", "names of")
 
@@ -58,7 +60,7 @@ def facts(plan: Plan, step: str) -> list[Fact]:
     """Return everything but files on which a step depends."""
     nb = plan.notebooks[step]
     modules = module_closure(plan.project.package, nb.imports)
-    files = [path.name for path in plan.inputs(step)]
+    files = [Path(plan.recorded(path)).name for path in plan.inputs(step)]
     found = {
         "number of code cells": str(len(nb.code)),
         "names of the files read": " ".join(files),
@@ -86,6 +88,11 @@ def make_tasks(plan: Plan, execute: Callable[[Plan, str], None]) -> list[Any]:
     def node(path: Path) -> PathNode:
         return PathNode(name=plan.project.shown(path), path=path)
 
+    def input_node(path: Path, step: str) -> Any:
+        name = plan.recorded(path)
+        known_as_file = name == plan.project.shown(path)
+        return node(path) if known_as_file else Fact(f"{step}: {name}", sha256(path))
+
     def task(
         name: str, function: Callable[..., None], inputs: list[Any], products: list[Path]
     ) -> Any:
@@ -104,7 +111,11 @@ def make_tasks(plan: Plan, execute: Callable[[Plan, str], None]) -> list[Any]:
         task(
             step,
             run_step(step),
-            [*facts(plan, step), *package_data, *(node(path) for path in plan.inputs(step))],
+            [
+                *facts(plan, step),
+                *package_data,
+                *(input_node(path, step) for path in plan.inputs(step)),
+            ],
             plan.products(step),
         )
         for step in plan.selected

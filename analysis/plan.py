@@ -12,6 +12,7 @@ from typing import Any
 from analysis.notebook import Notebook, read_notebooks
 from analysis.parameters import Profile, choose_profile, nearest, resolve
 from analysis.project import Project, ProjectError, bullet_list
+from analysis.sources import masked_name, read_card
 from analysis.step import PROFILE_SOURCES
 
 
@@ -64,7 +65,8 @@ class Plan:
         reads = self.notebooks[step].header.reads
         if PROFILE_SOURCES in reads:
             return self.profile.sources
-        return tuple(name for name in reads if name in self.profile.sources)
+        served = [self.profile.source(name) for name in reads]
+        return tuple(name for name in served if name is not None)
 
     def inputs(self, step: str) -> list[Path]:
         """Files that a step reads: tables, and everything in the folders of its sources."""
@@ -75,15 +77,24 @@ class Plan:
             for folder in folders
             for path in sorted(folder.rglob("*"))
             if path.is_file()
-            and not path.name.startswith(".")
+            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
             and path.suffix not in (".bad", ".pyc")
         ]
-        tables = [name for name in header.reads if name not in self.raw_sources(step)]
+        tables = [name for name in header.reads if self.profile.source(name) is None]
         return files + [
             self.project.table(self.profile.name, name)
             for name in tables
             if name != PROFILE_SOURCES
         ]
+
+    def recorded(self, path: Path) -> str:
+        """Return the name under which records know a file; that of personal data tells nothing."""
+        raw = self.project.source("")
+        if path.is_relative_to(raw):
+            for name in self.profile.sources:
+                if path.is_relative_to(raw / name) and read_card(raw / name).confidential:
+                    return self.project.shown(raw / name / masked_name(path))
+        return self.project.shown(path)
 
     def products(self, step: str) -> list[Path]:
         """Files that a step writes, the executed notebook last."""
@@ -175,8 +186,10 @@ def make_plan(
 def _check_names(project: Project, profile: Profile, notebooks: dict[str, Notebook]) -> None:
     tables = {table for nb in notebooks.values() for table in nb.header.writes}
     raw = project.source("")
-    sources = {path.parent.name for path in raw.glob("*/source.yml")}
-    known = tables | sources | {PROFILE_SOURCES}
+    cards = [*raw.glob("*/source.yml"), *raw.glob("*/*/source.yml")]
+    sources = {path.parent.relative_to(raw).as_posix() for path in cards}
+    served = {source.split("/")[0] for source in (*sources, *profile.sources, *profile.absent)}
+    known = tables | served | {PROFILE_SOURCES}
     problems = [
         f"{name} reads {read!r}, which is neither a raw source nor a table of a step"
         f"{nearest(read, known)}"
@@ -184,9 +197,9 @@ def _check_names(project: Project, profile: Profile, notebooks: dict[str, Notebo
         for read in nb.header.reads
         if read not in known
     ]
-    problems += [f"{name} is both a raw source and a table" for name in sorted(tables & sources)]
+    problems += [f"{name} is both a raw source and a table" for name in sorted(tables & served)]
     problems += [
-        f"profile {profile.name} lists the source {name!r}, which has no folder in data/raw"
+        f"profile {profile.name} lists the source {name!r}, but data/raw/{name} has no source.yml"
         f"{nearest(name, sources)}"
         for name in profile.sources
         if name not in sources
@@ -205,7 +218,7 @@ def _steps_not_run(
         lacking = [
             read
             for read in nb.header.reads
-            if read not in tables and read not in profile.sources and read != PROFILE_SOURCES
+            if read not in tables and profile.source(read) is None and read != PROFILE_SOURCES
         ]
         if lacking:
             reasons[name] = f"profile {profile.name} has no {', '.join(lacking)}"

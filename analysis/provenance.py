@@ -12,7 +12,8 @@ from analysis.sources import sha256
 
 NUMERICAL = (
     "numpy", "scipy", "pandas", "pyarrow", "openpyxl", "pandera", "geopandas", "shapely", "pyproj",
-    "linearmodels", "matplotlib", "seaborn", "fonttools", "jinja2", "ipython",
+    "linearmodels", "matplotlib", "seaborn", "fonttools", "jinja2", "ipython", "lxml",
+    "python-docx", "networkx", "scikit-learn",
 )  # fmt: skip
 
 
@@ -30,15 +31,18 @@ def write_record(
     step: str,
     *,
     parameters: dict[str, Any],
-    inputs: list[Path],
+    inputs: dict[str, Path],
     outputs: list[Path],
     seconds: float,
 ) -> None:
-    """Record one run of a step: its parameters, hashes of inputs and outputs, seconds."""
+    """Record one run of a step: its parameters, hashes of inputs and outputs, seconds.
+
+    `inputs` are keyed by the names under which they are recorded.
+    """
     record = {
         "step": step,
         "parameters": parameters,
-        "inputs": {project.shown(path): sha256(path) for path in inputs},
+        "inputs": {name: sha256(path) for name, path in inputs.items()},
         "outputs": {project.shown(path): sha256(path) for path in outputs},
         "versions": versions(),
         "seconds": round(seconds, 2),

@@ -14,26 +14,42 @@ from analysis.project import Project, ProjectError, write_text
 
 CLAIM = re.compile(r"<!-- claim (\w+) (\S+) (\S+) -->.*?<!-- /claim -->")
 EXHIBITS = re.compile(r"<!-- exhibits -->.*?<!-- /exhibits -->", flags=re.DOTALL)
-DRAWERS = {"maps", "figures", "tables"}
+DRAWERS = ("maps", "figures", "tables", "report")
 
 
 def exhibit_rows(notebook: Notebook) -> list[tuple[str, str, str]]:
     """Return (exhibit, step, function) of each figure and table that a notebook saves."""
+    trees = code_trees(notebook.path)
+    modules = {alias: module for tree in trees for alias, module in _imports(tree)}
     rows = []
-    for tree in code_trees(notebook.path):
+    for tree in trees:
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             if ast.unparse(call.func) in ("st.figure", "st.table"):
                 exhibit = ast.literal_eval(call.args[0])
-                rows.append((exhibit, notebook.name, _drawer(call.args[1])))
+                rows.append((exhibit, notebook.name, _drawer(call.args[1], modules)))
     return rows
 
 
-def _drawer(argument: ast.expr) -> str:
-    """Return the function of `maps`, `figures` or `tables` that an argument names."""
+def _imports(tree: ast.AST) -> list[tuple[str, str]]:
+    """Return (name in the notebook, module) of what is imported from the package."""
+    return [
+        (alias.asname or alias.name, f"{node.module}.{alias.name}")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "analysis"
+        for alias in node.names
+    ]
+
+
+def _drawer(argument: ast.expr, modules: dict[str, str]) -> str:
+    """Return the function that an argument names, of a module that draws or tabulates."""
     for node in ast.walk(argument):
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in DRAWERS:
-            return f"analysis.{ast.unparse(node)}"
-    raise ProjectError(f"`{ast.unparse(argument)}` names no function of {', '.join(DRAWERS)}")
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            module = modules.get(node.value.id, "")
+            if module.endswith(DRAWERS):
+                return f"{module}.{node.attr}"
+    raise ProjectError(
+        f"`{ast.unparse(argument)}` names no function of a module called {', '.join(DRAWERS)}"
+    )
 
 
 def exhibit_table(project: Project) -> str:

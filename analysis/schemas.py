@@ -1,8 +1,10 @@
 """Contracts of the tables: checked before a table is saved, and the source of its data dictionary.
 
-`contracts.yml` has one line per column, with type, unit, range, labels and derivation, and one line
-per table. A table that breaks its contract gives one error that lists every violation; a column
-that has no contract cannot be saved. So the dictionary beside a table is never stale.
+A file of contracts has one line per column, with type, unit, range, labels and derivation, and one
+line per table: `contracts.yml` for counties, `contracts_interviews.yml` for interviews, whose
+columns mean what that file says and, where it says nothing, what `contracts.yml` says. A table that
+breaks its contract gives one error that lists every violation; a column that has no contract cannot
+be saved. So the dictionary beside a table is never stale.
 """
 
 from __future__ import annotations
@@ -16,14 +18,12 @@ import yaml
 
 from analysis.project import ProjectError, bullet_list
 
-_CONTRACTS = Path(__file__).with_name("contracts.yml")
+CONTRACTS = ("contracts.yml", "contracts_interviews.yml")
 _TYPES = ("int", "float", "str", "bool")
 _DICTIONARY = [
     "name", "type", "unit", "minimum", "maximum", "label_en", "label_zh", "source", "derived",
 ]  # fmt: skip
-_REMEDY = (
-    "mend the step that makes the value, or the contract in contracts.yml if the rule is wrong"
-)
+_REMEDY = "mend the step that makes the value, or the contract in {file} if the rule is wrong"
 
 
 class ContractError(ProjectError, ValueError):
@@ -36,7 +36,7 @@ def validate(table_name: str, frame: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table_name
-        A table of `contracts.yml`.
+        A table of a file of contracts.
     frame
         The table; its index is ignored.
 
@@ -51,30 +51,32 @@ def validate(table_name: str, frame: pd.DataFrame) -> pd.DataFrame:
         One line per violation: table, row key, column, value, rule, remedy.
     """
     table = _table(table_name)
+    variables = table["variables"]
     absent = [column for column in table["required"] if column not in frame]
-    unknown = [column for column in frame if column not in _contracts()["variables"]]
+    unknown = [column for column in frame if column not in variables]
     problems = [f"column {c}: required, but missing" for c in absent]
-    problems += [f"column {c}: not defined in contracts.yml" for c in unknown]
+    problems += [f"column {c}: not defined in {table['file']}" for c in unknown]
     key = [column for column in table["key"] if column in frame]
     plain = frame.reset_index(drop=True)
     known = [str(column) for column in plain if column not in unknown]
-    of_type = {column: _fits(plain[column], variable(column)["type"]) for column in known}
+    of_type = {column: _fits(plain[column], variables[column]["type"]) for column in known}
     problems += [
-        f"column {column}: has type {plain[column].dtype}, expected {variable(column)['type']}"
+        f"column {column}: has type {plain[column].dtype}, expected {variables[column]['type']}"
         for column, fits in of_type.items()
         if not fits
     ]
     checked = [column for column, fits in of_type.items() if fits]
     problems += _value_problems(plain, checked, key, table)
     if problems:
-        head = f"table {table_name}: {len(problems)} violation(s); {_REMEDY}"
+        remedy = _REMEDY.format(file=table["file"])
+        head = f"table {table_name}: {len(problems)} violation(s); {remedy}"
         raise ContractError(bullet_list(head, [f"{table_name}: {text}" for text in problems]))
-    order = [*table["key"], *(c for c in _contracts()["variables"] if c in known)]
-    typed = {c: _typed(plain[c], variable(c)["type"]) for c in dict.fromkeys(order)}
+    order = [*table["key"], *(c for c in variables if c in known)]
+    typed = {c: _typed(plain[c], variables[c]["type"]) for c in dict.fromkeys(order)}
     return pd.DataFrame(typed).sort_values(table["key"], ignore_index=True)
 
 
-def dictionary(frame: pd.DataFrame) -> pd.DataFrame:
+def dictionary(frame: pd.DataFrame, table_name: str) -> pd.DataFrame:
     """The data dictionary of a table.
 
     Parameters
@@ -94,7 +96,7 @@ def dictionary(frame: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for name in map(str, frame.columns):
-        line = variable(name)
+        line = variable(name, table_name)
         low, high = line.get("range", (None, None))
         words = [line["en"], line["zh"], line["source"], line["derived"]]
         rows.append([name, line["type"], line.get("unit", ""), low, high, *words])
@@ -119,31 +121,47 @@ def unit(name: str) -> str:
     return str(variable(name).get("unit", ""))
 
 
-def variable(name: str) -> dict[str, Any]:
-    """The contract of a column.
+def variable(name: str, table_name: str | None = None) -> dict[str, Any]:
+    """The contract of a column, of a county table unless another is named.
 
     Raises
     ------
     ContractError
         The column has no contract.
     """
+    file, variables = CONTRACTS[0], _contracts()["variables"]
+    if table_name is not None:
+        table = _table(table_name)
+        file, variables = table["file"], table["variables"]
     try:
-        line: dict[str, Any] = _contracts()["variables"][name]
+        line: dict[str, Any] = variables[name]
     except KeyError:
-        raise ContractError(
-            f"column {name!r} is not defined in contracts.yml; add its line"
-        ) from None
+        raise ContractError(f"column {name!r} is not defined in {file}; add its line") from None
     return line
 
 
 @lru_cache
 def _contracts() -> dict[str, Any]:
+    """Return the variables of counties, and all tables, each with its file and its variables."""
+    common: dict[str, Any] = {}
+    tables: dict[str, Any] = {}
+    for file in CONTRACTS:
+        found = _read_contracts(file, common)
+        variables = {**common, **found["variables"]}
+        common = common or variables
+        for name, line in found["tables"].items():
+            tables[name] = {**line, "file": file, "variables": variables}
+    return {"variables": common, "tables": tables}
+
+
+def _read_contracts(file: str, common: dict[str, Any]) -> dict[str, Any]:
+    path = Path(__file__).with_name(file)
     try:
         contracts: dict[str, Any] = yaml.load(
-            _CONTRACTS.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader
+            path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader
         )
     except yaml.YAMLError as error:
-        raise ContractError(f"analysis/contracts.yml is not valid YAML: {error}") from None
+        raise ContractError(f"analysis/{file} is not valid YAML: {error}") from None
     problems = [
         f"variable {name}: lacks {field}"
         for name, line in contracts["variables"].items()
@@ -159,10 +177,10 @@ def _contracts() -> dict[str, Any]:
         f"table {name}: column {column} is not defined"
         for name, line in contracts["tables"].items()
         for column in [*line["key"], *line["required"]]
-        if column not in contracts["variables"]
+        if column not in contracts["variables"] and column not in common
     ]
     if problems:
-        raise ContractError(bullet_list("contracts.yml is malformed:", problems))
+        raise ContractError(bullet_list(f"{file} is malformed:", problems))
     return contracts
 
 
@@ -182,12 +200,12 @@ def _value_problems(
     import pandera.pandas as pa
     from pandera.errors import SchemaErrors
 
-    optional = set(table.get("nullable", []))
+    optional, variables = set(table.get("nullable", [])), table["variables"]
     schema = pa.DataFrameSchema(
         {
             column: pa.Column(
-                nullable=column in optional or variable(column).get("nullable", True),
-                checks=_checks(variable(column)),
+                nullable=column in optional or variables[column].get("nullable", True),
+                checks=_checks(variables[column]),
             )
             for column in columns
         },
@@ -232,7 +250,9 @@ def _described(cases: pd.DataFrame, frame: pd.DataFrame, key: list[str]) -> list
 
 
 def _fits(column: pd.Series, kind: str) -> bool:
-    """Whether a column has the type of its contract without loss."""
+    """Whether a column has the type of its contract without loss; an empty one has any."""
+    if column.empty:
+        return True
     types = pd.api.types
     if kind == "bool":
         return bool(types.is_bool_dtype(column))

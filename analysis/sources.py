@@ -60,6 +60,7 @@ class Card:
         Known faults of the data.
     simulated : bool
     files : tuple of SourceFile
+        A card that says `files: all` lists whatever its folder holds.
     """
 
     name: str
@@ -74,6 +75,11 @@ class Card:
     faults: tuple[str, ...] = ()
     simulated: bool = False
 
+    @property
+    def confidential(self) -> bool:
+        """Whether it holds data on real persons, whose very file names may tell too much."""
+        return self.sensitivity == "personal" and not self.simulated
+
 
 def read_card(folder: Path) -> Card:
     """Read `source.yml` of a source folder.
@@ -84,7 +90,8 @@ def read_card(folder: Path) -> Card:
         Naming every key that is missing or wrong.
     """
     path = folder / "source.yml"
-    where = f"data/raw/{folder.name}/source.yml"
+    name = _source_name(folder)
+    where = f"data/raw/{name}/source.yml"
     if not path.is_file():
         raise SourceError(f"{where} is missing: every source needs its provenance card")
     try:
@@ -95,27 +102,50 @@ def read_card(folder: Path) -> Card:
     if content.get("sensitivity") not in ("public", "personal"):
         problems.append("sensitivity must be public or personal")
     files = []
-    for entry in content.get("files") or []:
+    for entry in _listed(content.get("files"), folder):
         if "name" not in entry or ("url" in entry and not {"sha256", "bytes"} <= set(entry)):
             problems.append(
                 f"file {entry.get('name', entry)}: needs name; with url sha256 and bytes"
             )
-        elif Path(entry["name"]).name != entry["name"]:
-            problems.append(f"file {entry['name']}: must be a plain file name")
+        elif {"..", ""} & set(entry["name"].split("/")):
+            problems.append(f"file {entry['name']}: must be a path inside the folder")
         else:
-            files.append(
-                SourceFile(**{k: entry.get(k) for k in ("name", "sha256", "bytes", "url")})
-            )
+            rest = {key: entry.get(key) for key in ("sha256", "bytes", "url")}
+            files.append(SourceFile(str(entry["name"]), **rest))
     if problems:
         raise SourceError(bullet_list(f"{where}:", problems))
     text = {key: str(content[key]).strip() for key in REQUIRED if key != "files"}
     return Card(
-        name=folder.name,
+        name=name,
         **text,
         files=tuple(files),
         faults=tuple(content.get("faults") or ()),
         simulated=bool(content.get("simulated", False)),
     )
+
+
+def _source_name(folder: Path) -> str:
+    """Return the name of a source: its path below `data/raw`."""
+    parts = folder.parts
+    return "/".join(parts[-2:]) if parts[-3:-2] == ("raw",) else folder.name
+
+
+def _listed(files: Any, folder: Path) -> list[dict[str, Any]]:
+    """Return the entries of a card's `files`; for `all`, every visible file of the folder."""
+    if files != "all":
+        return files or []
+    found = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [
+        {"name": path.as_posix()}
+        for path in found
+        if path.name != "source.yml" and not any(part.startswith(".") for part in path.parts)
+    ]
+
+
+def masked_name(path: Path) -> str:
+    """Return a name for a file of personal data that says nothing but its kind."""
+    digest = hashlib.sha256(f"{path.parent.name}/{path.name}".encode()).hexdigest()
+    return f"{digest[:12]}{path.suffix.lower()}"
 
 
 def sha256(path: Path) -> str:
@@ -264,7 +294,7 @@ def inventory(cards: list[Card], folder_of: Callable[[str], Path]) -> "pd.DataFr
             rows.append(
                 {
                     "source": card.name,
-                    "file": file.name,
+                    "file": masked_name(path) if card.confidential else file.name,
                     "bytes": path.stat().st_size,
                     "sha256": found,
                     "origin": "fetched" if file.url else "repository",

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 PROFILE_SOURCES = "profile_sources"
 CLAIM_DIGITS = 10
 STAMP = {
-    "en": "SIMULATED DATA: no statement about real counties",
-    "zh": "模拟数据（SIMULATED）：不反映真实县域",
+    "en": "SIMULATED DATA: no statement about real places or people",
+    "zh": "模拟数据（SIMULATED）：不反映真实地区与人物",
 }
 
 
@@ -81,7 +81,7 @@ class Step:
         self.header = header
         self.profile = profile
         self.project = project
-        self._sources = choose_profile(project, profile).sources
+        self._profile = choose_profile(project, profile)
         self._claims: dict[str, dict[str, Any]] = {}
         for library in ("OMP", "OPENBLAS", "MKL"):
             os.environ[f"{library}_NUM_THREADS"] = "1"
@@ -114,9 +114,10 @@ class Step:
         declared = self.header.reads
         if PROFILE_SOURCES not in declared:
             self._declared(name, declared, "reads")
-        if name not in self._sources:
+        source = self._profile.source(name)
+        if source is None:
             raise StepError(f"profile {self.profile} has no source {name!r}; see parameters.yml")
-        folder = self.project.source(name)
+        folder = self.project.source(source)
         missing = [f.name for f in read_card(folder).files if not (folder / f.name).is_file()]
         if missing:
             raise StepError(
@@ -128,7 +129,7 @@ class Step:
     def cards(self) -> list[Card]:
         """Return the provenance cards of every source of the profile."""
         self._declared(PROFILE_SOURCES, self.header.reads, "reads")
-        return [read_card(self.project.source(name)) for name in self._sources]
+        return [read_card(self.project.source(name)) for name in self._profile.sources]
 
     def save(self, name: str, frame: "pd.DataFrame") -> "pd.DataFrame":
         """Check a table against its contract and write it with its data dictionary.
@@ -147,7 +148,7 @@ class Step:
 
         self._declared(name, self.header.writes, "writes")
         checked = schemas.validate(name, frame)
-        dictionary = schemas.dictionary(checked)
+        dictionary = schemas.dictionary(checked, name)
         simulated = self.simulated()
         if simulated:
             dictionary = dictionary.assign(source="SIMULATED; " + dictionary["source"])
@@ -256,10 +257,10 @@ class Step:
             if uses is not None and PROFILE_SOURCES not in self.header.reads:
                 self._declared(name, (*self.header.reads, *self.header.writes), "reads or writes")
         if PROFILE_SOURCES in names:
-            names = [n for n in names if n != PROFILE_SOURCES] + list(self._sources)
+            names = [n for n in names if n != PROFILE_SOURCES] + list(self._profile.sources)
         return any(
-            read_card(self.project.source(name)).simulated
-            if (self.project.source(name) / "source.yml").is_file()
+            read_card(self.project.source(source)).simulated
+            if (source := self._profile.source(name))
             else is_simulated(self._existing(name))
             for name in names
         )
@@ -315,7 +316,7 @@ def step(
     reads : sequence of str
         Tables and raw sources; `profile_sources` stands for all sources of the profile.
     writes : sequence of str
-        Tables, each with a contract in `contracts.yml`.
+        Tables, each with a contract in `contracts*.yml`.
     figures, tables : sequence of str
         Numbered exhibits.
     level : str

@@ -58,7 +58,8 @@ def _linked(source: str, target: Path) -> Path:
     mirror = os.environ.get("COMPENDIUM_MIRROR")
     places = [RAW / source, *([Path(mirror)] if mirror else [])]
     target.mkdir(parents=True)
-    for name in (file["name"] for file in card["files"]):
+    listed = card["files"] if isinstance(card["files"], list) else []
+    for name in (file["name"] for file in listed):
         found = next((place / name for place in places if (place / name).exists()), None)
         if found is None:
             pytest.skip(f"{name}: neither in data/raw/{source} nor in COMPENDIUM_MIRROR")

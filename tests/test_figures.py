@@ -399,3 +399,13 @@ def test_legend_wider_than_the_canvas_is_found():
             ax.plot([0, 1], label=f"a long entry {number}")
         fig.legend(ncols=9, loc="upper center")
         assert "legend" in figure_style.clipped_texts(fig)
+
+
+@pytest.mark.parametrize(
+    "text", ["参与路径缺失（12）", "据“中国”（2020）数据，见表", "见《公报》（2020）"]
+)
+def test_no_line_ends_with_an_opening_or_starts_with_a_closing_mark(text):
+    for width in range(8, 40):
+        lines = figure_style.wrap_text(text, width).split("\n")
+        assert "".join(lines) == text
+        assert not any(line[-1] in "（《“" or line[0] in "）》”，。" for line in lines)

@@ -80,3 +80,14 @@ def test_closure_follows_imports_wherever_they_stand(tmp_path):
     (tmp_path / "four.py").write_text("")
     closure = module_closure(tmp_path, frozenset({"one"}))
     assert list(closure) == ["__init__", "one", "three", "two"]
+
+
+def test_closure_follows_imports_into_subpackages(tmp_path):
+    (tmp_path / "__init__.py").write_text("")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "__init__.py").write_text("")
+    (tmp_path / "sub" / "one.py").write_text("from analysis.sub.two import f\n")
+    (tmp_path / "sub" / "two.py").write_text("from analysis.three import g\nf = 1\n")
+    (tmp_path / "three.py").write_text("import analysis.sub.one\ng = 1\n")
+    closure = module_closure(tmp_path, frozenset({"sub.one"}))
+    assert list(closure) == ["__init__", "sub", "sub.one", "sub.two", "three"]

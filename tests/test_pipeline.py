@@ -132,7 +132,7 @@ def test_changed_font_is_named(project, monkeypatch, tmp_path):
         (package / name).write_text("1")
     monkeypatch.setattr(Project, "package", property(lambda self: package))
     ran(project)
-    (package / pipeline.PACKAGE_DATA[1]).write_text("2")
+    (package / pipeline.PACKAGE_DATA[-1]).write_text("2")
     assert "NotoSansSC-subset.ttf changed" in why(project, "03_other")
 
 
@@ -285,3 +285,59 @@ def test_what_an_orphan_leaves_during_a_run_is_swept_at_its_end(project):
 
     run(make_plan(project, "demo"), execute)
     assert not left.exists()
+
+
+PERSONAL = """\
+title: Talks
+producer: us
+citation: none
+licence: none
+accessed: 2026-01-01
+sensitivity: personal
+use: tests
+files: all
+"""
+LISTEN = [
+    'profile: str = "demo"',
+    'from analysis import step\nst = step("04_listen", profile, reads=["talks"])',
+]
+
+
+@pytest.fixture
+def with_talks(project):
+    text = project.parameters.read_text().replace("[things]", "[things, talks/own]")
+    project.parameters.write_text(text)
+    edit(project, "04_listen", LISTEN)
+    return project
+
+
+def test_step_without_the_users_folder_is_not_run(with_talks):
+    assert make_plan(with_talks, "demo").not_run == {"04_listen": "profile demo has no talks"}
+
+
+def test_users_folder_serves_the_step(with_talks):
+    folder = with_talks.source("talks/own")
+    folder.mkdir(parents=True)
+    (folder / "source.yml").write_text(PERSONAL)
+    assert "04_listen" in ran(with_talks)
+    (folder / "王芳.txt").write_text("x")
+    assert ran(with_talks) == ["04_listen"]
+
+
+def test_no_record_holds_the_name_of_a_file_of_persons(with_talks):
+    folder = with_talks.source("talks/own")
+    folder.mkdir(parents=True)
+    (folder / "source.yml").write_text(PERSONAL)
+    (folder / "王芳.txt").write_text("x")
+    ran(with_talks)
+    (folder / "王芳.txt").write_text("y")
+    assert "王芳" not in why(with_talks, "04_listen")
+    left = [path.read_bytes() for path in with_talks.build("demo").rglob("*") if path.is_file()]
+    assert not any("王芳".encode() in content for content in left)
+
+
+def test_two_sources_of_one_kind_are_refused(with_talks):
+    text = with_talks.parameters.read_text().replace("talks/own]", "talks/own, talks/other]")
+    with_talks.parameters.write_text(text)
+    with pytest.raises(ParameterError, match="two sources serve talks"):
+        make_plan(with_talks, "demo")

@@ -59,7 +59,7 @@ def test_unknown_table_and_column():
     with pytest.raises(ContractError, match="no contract"):
         validate("no_such_table", lights())
     with pytest.raises(ContractError, match="not defined"):
-        dictionary(pd.DataFrame({"nothing": [1]}))
+        dictionary(pd.DataFrame({"nothing": [1]}), "county_radiance")
     with pytest.raises(ContractError, match="en and zh"):
         label("population", "fr")
 
@@ -79,7 +79,7 @@ def test_missing_integers_stay_integers():
 
 
 def test_dictionary_follows_the_table():
-    words = dictionary(lights()).set_index("name")
+    words = dictionary(lights(), "county_radiance").set_index("name")
     assert words.index.tolist() == ["code", "year", "radiance"]
     assert (words["unit"]["radiance"], words["minimum"]["radiance"]) == ("nW/cm2/sr", 0)
     assert label("radiance", "zh") == words.loc["radiance", "label_zh"]

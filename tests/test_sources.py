@@ -112,7 +112,8 @@ def test_missing_repository_file_says_how_to_restore_it(project):
         ({"licence": None}, "licence is missing"),
         ({"sensitivity": "secret"}, "public or personal"),
         ({"files": [{"name": "a", "url": "http://x"}]}, "with url sha256 and bytes"),
-        ({"files": [{"name": "../a"}]}, "plain file name"),
+        ({"files": [{"name": "../a"}]}, "inside the folder"),
+        ({"files": [{"name": "/a"}]}, "inside the folder"),
     ],
 )
 def test_bad_card_is_refused(project, changes, words):
@@ -128,3 +129,31 @@ def test_source_without_card_is_refused(project):
 
 def test_faults_are_listed(project):
     assert known_faults([read_card(project.source("s"))])["fault"].tolist() == ["one fault"]
+
+
+def test_all_files_of_a_folder(project):
+    folder = project.source("s")
+    (folder / "deep").mkdir()
+    for name in ("b.txt", "deep/a.txt", ".hidden", "deep/.c"):
+        (folder / name).write_text(name)
+    write_card(project.root, files="all")
+    assert [file.name for file in read_card(folder).files] == ["b.txt", "deep/a.txt"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [({}, "王芳.txt"), ({"sensitivity": "personal", "simulated": True}, "王芳.txt")],
+)
+def test_file_names_of_open_sources_are_listed(project, changes, shown):
+    (project.source("s") / "王芳.txt").write_text("x")
+    write_card(project.root, files="all", **changes)
+    files = inventory([read_card(project.source("s"))], project.source)
+    assert files["file"].tolist() == [shown]
+
+
+def test_file_names_of_persons_are_not_listed(project):
+    (project.source("s") / "王芳.txt").write_text("x")
+    write_card(project.root, files="all", sensitivity="personal")
+    name = inventory([read_card(project.source("s"))], project.source)["file"][0]
+    assert "王芳" not in name
+    assert name.endswith(".txt")

@@ -1,0 +1,1 @@
+"""Personal data: finding and masking them, consent, review."""

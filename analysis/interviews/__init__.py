@@ -1,0 +1,1 @@
+"""Interviews: from transcripts and coder files to agreement, themes and chains."""

@@ -1,0 +1,1 @@
+"""Questionnaires: forms, answers and what in the answers breaks the form."""
