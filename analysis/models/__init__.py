@@ -1,0 +1,1 @@
+"""Models: effects of delisting, regional gaps, space, inference, the specification curve."""
