@@ -263,7 +263,8 @@ def test_agreement_of_each_code_is_that_of_given_or_not():
     units = table_of(BY_HAND, list("ddeee"))
     table = code_table(units).set_index(["code_id", "coefficient"])
     given_a = [[1, 1, 1], [1, 0, 1], [1, 1, None], [0, 0, 0], [0, 1, 0]]
-    assert table.loc[("a", "alpha_nominal"), "estimate"] == pytest.approx(krippendorff_alpha(given_a))
+    alpha = table.loc[("a", "alpha_nominal"), "estimate"]
+    assert alpha == pytest.approx(krippendorff_alpha(given_a))
     assert table.loc[("a", "percent"), "estimate"] == pytest.approx(percent_agreement(given_a))
     assert table["n_given"].groupby("code_id").first().to_dict() == {"a": 4, "b": 4, "c": 1}
     assert table.index.get_level_values("code_id").unique().tolist() == ["a", "b", "c"]

@@ -145,7 +145,7 @@ def test_joined_sources_reach_nearly_all_counties(built):
     once = panel[panel["year"] == 2010]
     assert once["relief"].isna().sum() == 1 and once["radiance_2013"].isna().sum() == 8
     assert not once[once["designated"]]["relief"].isna().any()
-    validate("county_radiance", lights_by_county(built[1], built[0]))
+    validate("county_years", lights_by_county(built[1], built[0]))
 
 
 def test_audit_accounts_for_every_unit(built, real_census):

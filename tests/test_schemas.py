@@ -15,7 +15,7 @@ def lights(**changes):
 def test_a_sound_table_is_sorted_typed_and_left_unmutated():
     given = lights()
     before = given.copy()
-    checked = validate("county_radiance", given)
+    checked = validate("county_years", given)
     assert checked["code"].tolist() == ["110101", "110102"]
     assert checked.dtypes.astype(str).tolist() == ["str", "int64", "float64"]
     pd.testing.assert_frame_equal(given, before)
@@ -35,14 +35,14 @@ def test_a_sound_table_is_sorted_typed_and_left_unmutated():
 )
 def test_each_violation_is_named(changes, words):
     with pytest.raises(ContractError, match="violation") as error:
-        validate("county_radiance", lights(**changes))
+        validate("county_years", lights(**changes))
     assert words in str(error.value)
 
 
 def test_all_violations_come_in_one_error():
     bad = lights(code=["110101", "110101"], radiance=[-1.0, 5000.0], brightness=[1, 2])
     with pytest.raises(ContractError) as error:
-        validate("county_radiance", bad.drop(columns="year"))
+        validate("county_years", bad.drop(columns="year"))
     text = str(error.value)
     for words in (
         "brightness",
@@ -59,7 +59,7 @@ def test_unknown_table_and_column():
     with pytest.raises(ContractError, match="no contract"):
         validate("no_such_table", lights())
     with pytest.raises(ContractError, match="not defined"):
-        dictionary(pd.DataFrame({"nothing": [1]}), "county_radiance")
+        dictionary(pd.DataFrame({"nothing": [1]}), "county_years")
     with pytest.raises(ContractError, match="en and zh"):
         label("population", "fr")
 
@@ -79,7 +79,7 @@ def test_missing_integers_stay_integers():
 
 
 def test_dictionary_follows_the_table():
-    words = dictionary(lights(), "county_radiance").set_index("name")
+    words = dictionary(lights(), "county_years").set_index("name")
     assert words.index.tolist() == ["code", "year", "radiance"]
     assert (words["unit"]["radiance"], words["minimum"]["radiance"]) == ("nW/cm2/sr", 0)
     assert label("radiance", "zh") == words.loc["radiance", "label_zh"]
