@@ -172,3 +172,30 @@ def refresh_command(profile: ProfileOption = "demo") -> None:
 
     for refreshed in refresh_outputs(make_plan(Project.find(), profile)):
         console.print(f"  {'updated' if refreshed.changed else 'same':8} {refreshed.step}")
+
+
+@app.command("montecarlo")
+def montecarlo_command(
+    replications: Annotated[int, typer.Option(min=2, help="Simulated panels per scenario.")] = 1000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 2,
+) -> None:
+    """Simulate many panels and say how often each estimator's interval holds the truth.
+
+    What is done is kept in build/montecarlo, so that an interrupted study goes on where it was.
+    Example: python -m analysis montecarlo --replications 1000
+    """
+    from analysis.models.montecarlo import run_montecarlo
+    from analysis.models.montecarlo_figures import write_study
+
+    project = Project.find()
+    study = run_montecarlo(
+        project.source(""),
+        project.build("montecarlo"),
+        replications=replications,
+        workers=workers,
+        tell=lambda line: console.print(f"  {escape(line)}"),
+    )
+    command = f"python -m analysis montecarlo --replications {replications}"
+    folder = project.figures("montecarlo")
+    write_study(folder, study, command=command, minutes=study.minutes)
+    console.print(f"{study.minutes:.0f} minutes of one processor; {project.shown(folder)}/")

@@ -13,7 +13,7 @@ from analysis.sources import sha256
 NUMERICAL = (
     "numpy", "scipy", "pandas", "pyarrow", "openpyxl", "pandera", "geopandas", "shapely", "pyproj",
     "linearmodels", "matplotlib", "seaborn", "fonttools", "jinja2", "ipython", "lxml",
-    "python-docx", "networkx", "scikit-learn",
+    "networkx", "scikit-learn", "diff-diff", "libpysal",
 )  # fmt: skip
 
 

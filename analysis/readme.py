@@ -21,12 +21,16 @@ def exhibit_rows(notebook: Notebook) -> list[tuple[str, str, str]]:
     """Return (exhibit, step, function) of each figure and table that a notebook saves."""
     trees = code_trees(notebook.path)
     modules = {alias: module for tree in trees for alias, module in _imports(tree)}
+    named: dict[str, ast.expr] = {}
     rows = []
-    for tree in trees:
-        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+    for statement in (node for tree in trees for node in tree.body):
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            named[statement.targets[0].id] = statement.value
+        for call in (node for node in ast.walk(statement) if isinstance(node, ast.Call)):
             if ast.unparse(call.func) in ("st.figure", "st.table"):
+                drawn = named.get(ast.unparse(call.args[1]), call.args[1])
                 exhibit = ast.literal_eval(call.args[0])
-                rows.append((exhibit, notebook.name, _drawer(call.args[1], modules)))
+                rows.append((exhibit, notebook.name, _drawer(drawn, modules)))
     return rows
 
 

@@ -93,7 +93,10 @@ def read_card(folder: Path) -> Card:
     name = _source_name(folder)
     where = f"data/raw/{name}/source.yml"
     if not path.is_file():
-        raise SourceError(f"{where} is missing: every source needs its provenance card")
+        raise SourceError(
+            f"{where} is missing: every source needs its provenance card; copy one, or for "
+            "interviews: python -m analysis interviews start"
+        )
     try:
         content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
