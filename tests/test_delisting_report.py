@@ -17,7 +17,6 @@ from analysis.models.delisting_report import (
     effects_table,
     headline_pretrends,
     overall,
-    quoted_intervals,
 )
 from analysis.models.delisting_terms import FAST
 
@@ -47,18 +46,6 @@ def test_units_of_effects():
     assert effect_unit("radiance", "asinh") == "asinh of nW/cm2/sr"
 
 
-def test_wild_interval_is_quoted_where_there_is_one():
-    rows = pd.DataFrame({
-        "ci_low": [1.0, 1.0], "ci_high": [2.0, 2.0], "p_value": [0.1, 0.1],
-        "wild_low": [0.5, np.nan], "wild_high": [2.5, np.nan], "wild_p": [0.2, np.nan],
-    })  # fmt: skip
-    quoted = quoted_intervals(rows)
-    assert quoted["interval"].tolist() == ["wild bootstrap", "t"]
-    assert quoted["ci_low"].tolist() == [0.5, 1.0] and quoted["ci_high"].tolist() == [2.5, 2.0]
-    assert quoted["p_value"].tolist() == [0.2, 0.1]
-    assert rows["ci_low"].tolist() == [1.0, 1.0]
-
-
 def test_overall_rows_by_province_in_a_fixed_order(effects):
     rows = overall(effects.sample(frac=1, random_state=2))
     assert rows["claim"].tolist() == [
@@ -67,13 +54,11 @@ def test_overall_rows_by_province_in_a_fixed_order(effects):
         "D2.two_way",
     ]  # fmt: skip
     assert (rows["cluster"] == "province").all() and (rows["clusters"] == 3).all()
-    by_t = rows["estimator"] == "imputation"
-    assert (rows["interval"] == np.where(by_t, "t", "wild bootstrap")).all()
+    assert (rows["effective_clusters"] <= rows["clusters"]).all()
     keys = ["design", "estimator", "term", "cluster"]
-    given = effects.set_index(keys)[["wild_low", "wild_high", "wild_p"]]
+    given = effects.set_index(keys)[["ci_low", "ci_high", "p_value"]]
     first = given.loc[[("D1", "two_way", "simple", "province")]].iloc[0]
-    quoted = rows[["ci_low", "ci_high", "p_value"]].iloc[2]
-    assert quoted.tolist() == first.tolist()
+    assert rows[["ci_low", "ci_high", "p_value"]].iloc[2].tolist() == first.tolist()
 
 
 def test_headline_pretrend_is_one_row_a_design():
@@ -114,14 +99,17 @@ def test_table_shows_both_errors_interval_and_truth(effects, lang):
     assert (plain.frame.iloc[:, 4] > 0).all() and (plain.frame.iloc[:, 5] > 0).all()
     estimates = overall(effects)["estimate"].to_numpy()
     assert known.frame.iloc[:, 3].to_numpy() == pytest.approx(estimates)
-    assert known.frame.iloc[:, 7].dropna().unique().tolist() == [0.01, 0.02]
+    assert known.frame["Truth" if lang == "en" else "真值"].dropna().unique().tolist() == [
+        0.01,
+        0.02,
+    ]
     texts = [plain.caption, plain.notes, *heads]
     assert all(HANZI.search(text) or lang == "en" for text in texts)
     assert not any(HANZI.search(text) for text in texts) or lang == "zh"
     assert "{" not in "".join(texts)
 
 
-def test_table_marks_intervals_from_t(effects):
-    marked = effects_table(effects, "en").frame
-    ends = marked["95% interval"].str.endswith(" t")
-    assert (ends == (marked["Estimator"] == "Imputation")).all()
+def test_table_has_no_wild_interval_for_imputation(effects):
+    shown = effects_table(effects, "en").frame
+    assert ((shown["Wild bootstrap"] == "") == (shown["Estimator"] == "Imputation")).all()
+    assert (shown["95% interval"] != "").all()

@@ -13,7 +13,7 @@ import pandas as pd
 from analysis.long_difference import UNITS
 from analysis.models.delisting import att_estimates
 from analysis.models.delisting_design import design_sample
-from analysis.models.delisting_report import CLUSTER, as_saved, quoted_intervals
+from analysis.models.delisting_report import CLUSTER, as_saved
 from analysis.models.multiple_testing import adjust_families
 from analysis.panel_input import input_violations, raise_violations
 
@@ -23,7 +23,7 @@ RUNGS = {"callaway_santanna_raw": "none", "callaway_santanna": "level and baseli
 """Estimators, and what they hold fixed."""
 COLUMNS = (
     "outcome", "term", "controls", "estimate", "se", "p_value", "p_holm", "p_benjamini_hochberg",
-    "family_size", "ci_low", "ci_high", "interval", "unit", "n", "n_treated", "cluster", "clusters",
+    "family_size", "ci_low", "ci_high", "unit", "n", "n_treated", "cluster", "clusters",
     "note",
 )  # fmt: skip
 
@@ -56,7 +56,7 @@ def cohort_outcomes(
     DataFrame
         Columns `COLUMNS`, for each outcome with controls ``none`` and ``level and baseline``: terms
         ``group:<year of delisting>`` and ``simple``, the mean over the designated. Errors by
-        province, interval and p-value of `delisting_report.quoted_intervals`; p-values adjusted
+        province, intervals from t with the effective number of provinces; p-values adjusted
         over all cohorts and outcomes of the same controls.
 
     Raises
@@ -77,7 +77,7 @@ def cohort_outcomes(
     raise_violations("the county panel", found)
     known = panel.drop_duplicates("code").drop(columns=["year", "outcome"])
     tables = [_changes(known, counties, name, list(baseline), years) for name in outcomes]
-    table = quoted_intervals(pd.concat(tables, ignore_index=True))
+    table = pd.concat(tables, ignore_index=True)
     tests = adjust_families(table.assign(family=table["controls"]))
     return tests[list(COLUMNS)]
 

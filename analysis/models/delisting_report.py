@@ -1,7 +1,7 @@
 """What is reported on delisting: estimates as they are saved, the headline, the published table.
 
 Nothing is estimated here that `delisting_design` does not estimate. Column names are those
-of the contracts; the interval that is quoted is the wild bootstrap's wherever clusters are few.
+of the contracts; the interval that is quoted is from t with the effective number of provinces.
 """
 
 from __future__ import annotations
@@ -46,22 +46,26 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "se_code": ("SE by county", "县级聚类标准误"),
     "se_province": ("SE by province", "省级聚类标准误"),
     "interval": ("95% interval", "95% 置信区间"),
+    "wild": ("Wild bootstrap", "野自助法区间"),
     "truth": ("Truth", "真值"),
     "entities": ("Counties", "县数"),
     "clusters": ("Provinces", "省份数"),
+    "effective": ("Effective provinces", "有效省份数"),
     "caption": (
         "Effect of delisting: two designs, several estimators", "摘帽效应：两种设计与多种估计方法"
     ),
     "notes": (
         "Designation was not random, poor counties were catching up before they were delisted, and "
         "by 2020 all were delisted: no row is the effect of delisting. D1: {D1} D2: {D2} "
-        "Intervals: wild bootstrap of the provinces, where they are fewer than {few}; t with "
-        "G - 1 degrees of freedom where marked t (imputation has no influence values to "
+"Intervals: t with one degree of freedom less than the effective number of provinces, which "
+        "covered as promised in the simulations; the wild bootstrap's beside them, where provinces "
+        "are fewer than {few}, covered too little in D1 (imputation has no influence values to "
         "resample). Conditional on the baseline unless said.",
         "贫困县并非随机认定，贫困县在摘帽之前已在追赶，2020 年全部摘帽，"
         "因此任何一行都不能视为摘帽的因果效应。"
-        "D1：{D1}D2：{D2}置信区间：省份少于 {few} 个时采用省级野自助法；"
-        "标 t 者采用自由度为 G - 1 的 t 分布（插补法无影响函数可供重抽样）。"
+        "D1：{D1}D2：{D2}置信区间：t 分布，自由度为有效省份数减 1，"
+        "在模拟中覆盖率达标；省份少于 {few} 个时另列省级野自助法区间，其在 D1 中覆盖不足"
+        "（插补法无影响函数可供重抽样）。"
         "除注明者外均控制基期条件。",
     ),
 }  # fmt: skip
@@ -86,7 +90,7 @@ def effect_unit(outcome: str, transformation: str) -> str:
 
 
 def overall(effects: pd.DataFrame) -> pd.DataFrame:
-    """Return the overall averages with the interval that is quoted.
+    """Return the overall averages that are quoted.
 
     Parameters
     ----------
@@ -96,8 +100,8 @@ def overall(effects: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Rows clustered by province, terms of `PARTS` (of D1, which ends before 2020, the first),
-        with the interval of `quoted_intervals`; claim names the row.
+        Rows clustered by province, terms of `PARTS` (of D1, which ends before 2020, the first);
+        claim names the row.
     """
     whole = (effects["design"] != "D1") | (effects["term"] == "simple")
     rows = effects[(effects["cluster"] == CLUSTER) & effects["term"].isin(list(PARTS)) & whole]
@@ -106,15 +110,7 @@ def overall(effects: pd.DataFrame) -> pd.DataFrame:
     places = {"estimator": list(ESTIMATORS), "design": list(DESIGNS), "term": list(PARTS)}
     rank = [rows[name].map(order.index) for name, order in places.items()]
     order = np.lexsort([rank[2], rank[0], rank[1]])
-    return quoted_intervals(rows.iloc[order].reset_index(drop=True))
-
-
-def quoted_intervals(rows: pd.DataFrame) -> pd.DataFrame:
-    """Put the wild bootstrap's interval and p-value where there is one; `interval` says which."""
-    wild = rows["wild_low"].notna()
-    quoted = {"ci_low": "wild_low", "ci_high": "wild_high", "p_value": "wild_p"}
-    table = rows.assign(**{c: rows[c].mask(wild, rows[w]) for c, w in quoted.items()})
-    return table.assign(interval=np.where(wild, "wild bootstrap", "t"))
+    return rows.iloc[order].reset_index(drop=True)
 
 
 def headline_pretrends(pretrends: pd.DataFrame) -> pd.DataFrame:
@@ -162,7 +158,7 @@ def alternatives(
         measured = effect_unit(outcome, name)
         tables.append(overall(as_saved(found)).assign(transformation=name, unit=measured))
     columns = ["transformation", "design", "term", "estimate", "se", "ci_low", "ci_high", "p_value",
-               "interval", "unit", "n", "entities", "clusters"]  # fmt: skip
+               "unit", "n", "entities", "clusters", "effective_clusters"]  # fmt: skip
     return pd.concat(tables, ignore_index=True)[columns]
 
 
@@ -193,10 +189,12 @@ def effects_table(effects: pd.DataFrame, lang: str, *, truth: pd.DataFrame | Non
         "estimate": rows["estimate"],
         "se_code": rows["se_code"],
         "se_province": rows["se"],
-        "interval": [_interval(row) for _, row in rows.iterrows()],
+        "interval": _intervals(rows, "ci_low", "ci_high"),
+        "wild": _intervals(rows, "wild_low", "wild_high"),
         "truth": rows.get("truth"),
         "entities": rows["entities"],
         "clusters": rows["clusters"],
+        "effective": rows["effective_clusters"].map("{:.1f}".format),
     }
     shown = {WORDS[n][zh].format(unit=measured): c for n, c in columns.items() if c is not None}
     caveats = {n: design.caveat_zh if zh else design.caveat_en for n, design in DESIGNS.items()}
@@ -204,6 +202,6 @@ def effects_table(effects: pd.DataFrame, lang: str, *, truth: pd.DataFrame | Non
     return Table(pd.DataFrame(shown), WORDS["caption"][zh], notes, decimals=DIGITS)
 
 
-def _interval(row: pd.Series) -> str:
-    ends = ", ".join(printed(row[end], DIGITS) for end in ("ci_low", "ci_high"))
-    return f"[{ends}]{' t' if row['interval'] == 't' else ''}"
+def _intervals(rows: pd.DataFrame, low: str, high: str) -> list[str]:
+    ends = zip(rows[low], rows[high], strict=True)
+    return ["" if pd.isna(a) else f"[{printed(a, DIGITS)}, {printed(b, DIGITS)}]" for a, b in ends]
