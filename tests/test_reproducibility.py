@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 KILLS = 10
-LONGEST = 15.0  # seconds before a kill; an undisturbed run takes some fifty
+LONGEST = 15.0  # seconds before a kill; an undisturbed run takes some hundred
 
 
 def copy(target: Path) -> Path:

@@ -194,7 +194,10 @@ def effects_table(effects: pd.DataFrame, lang: str, *, truth: pd.DataFrame | Non
         "truth": rows.get("truth"),
         "entities": rows["entities"],
         "clusters": rows["clusters"],
-        "effective": rows["effective_clusters"].map("{:.1f}".format),
+        "effective": [
+            f"{k:.1f}" if known else ""
+            for k, known in zip(rows["effective_clusters"], rows["wild_low"].notna(), strict=True)
+        ],
     }
     shown = {WORDS[n][zh].format(unit=measured): c for n, c in columns.items() if c is not None}
     caveats = {n: design.caveat_zh if zh else design.caveat_en for n, design in DESIGNS.items()}
