@@ -161,7 +161,7 @@ def wrap_text(text: str, width_mm: float, *, size: float = TEXT_SIZE) -> str:
     closing = r"[，。；：、）》”’％,.;:)%]*"
     opening = r"[（《“‘]*"
     pieces = re.findall(
-        rf"{opening}[一-鿿]{closing}|{opening}[^\s一-鿿（《“‘]+|{opening}\s+|{opening}$", text
+        rf"{opening}[一-鿿]{closing}|{opening}[^\s一-鿿（《“‘]+|{opening}\s+|[（《“‘]+$", text
     )
     lines, line, used = [], "", 0.0
     for piece in pieces:

@@ -4,6 +4,7 @@ Everything that can be wrong before a kernel starts is found here: a name that n
 steps that write one table, a circle, an unknown step, a step whose source the profile lacks.
 """
 
+import functools
 import graphlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,13 +88,17 @@ class Plan:
             if name != PROFILE_SOURCES
         ]
 
+    @functools.cached_property
+    def _confidential(self) -> tuple[Path, ...]:
+        """Folders of the sources whose very file names may tell too much."""
+        folders = (self.project.source(name) for name in self.profile.sources)
+        return tuple(folder for folder in folders if read_card(folder).confidential)
+
     def recorded(self, path: Path) -> str:
         """Return the name under which records know a file; that of personal data tells nothing."""
-        raw = self.project.source("")
-        if path.is_relative_to(raw):
-            for name in self.profile.sources:
-                if path.is_relative_to(raw / name) and read_card(raw / name).confidential:
-                    return self.project.shown(raw / name / masked_name(path))
+        for folder in self._confidential:
+            if path.is_relative_to(folder):
+                return self.project.shown(folder / masked_name(path))
         return self.project.shown(path)
 
     def products(self, step: str) -> list[Path]:

@@ -372,7 +372,7 @@ def test_wrapped_text_keeps_its_characters_and_fits(text, width_mm):
     room = width_mm / figure_style.MM_PER_INCH * figure_style.POINTS_PER_INCH
     for line in wrapped.split("\n"):
         ems = sum(1.0 if HANZI.match(c) or c in "，。（）" else 0.56 for c in line)
-        alone = len(re.findall(r"[一-鿿（][，。）%]*|[^\s一-鿿（]+", line)) <= 1
+        alone = len(re.findall(r"（*[一-鿿][，。）%]*|（*[^\s一-鿿（]+|（+", line)) <= 1
         assert ems * figure_style.TEXT_SIZE <= room + 1e-9 or alone
 
 

@@ -113,8 +113,8 @@ def test_changed_module_is_named(project, monkeypatch, tmp_path):
     package = tmp_path / "analysis"
     package.mkdir()
     (package / "__init__.py").write_text("from analysis.step import step\n")
-    (package / "fonts").mkdir()
     for name in pipeline.PACKAGE_DATA:
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text("")
     (package / "step.py").write_text("x = 1\n")
     monkeypatch.setattr(Project, "package", property(lambda self: package))
@@ -127,8 +127,8 @@ def test_changed_module_is_named(project, monkeypatch, tmp_path):
 
 def test_changed_font_is_named(project, monkeypatch, tmp_path):
     package = tmp_path / "package"
-    (package / "fonts").mkdir(parents=True)
     for name in pipeline.PACKAGE_DATA:
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text("1")
     monkeypatch.setattr(Project, "package", property(lambda self: package))
     ran(project)

@@ -1,14 +1,16 @@
 """The command line of the interviews: `python -m analysis interviews VERB`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from analysis.interviews.corpus import Corpus, CorpusError, read_corpus, write_corpus
-from analysis.project import Project
+from analysis.project import Project, ProjectError
+
+if TYPE_CHECKING:
+    from analysis.interviews.corpus import Corpus
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,6 +32,7 @@ def import_command(
     The texts stay as they are, so OUT is as confidential as PATH.
     Example: python -m analysis interviews import project.qdpx --out ~/study
     """
+    from analysis.interviews.corpus import write_corpus
     from analysis.interviews.importing import import_interviews
 
     _refuse_result_folder(out)
@@ -51,10 +54,11 @@ def export_command(
 
     Example: python -m analysis interviews export data/processed/demo interviews.qdpx
     """
+    from analysis.interviews.corpus import read_corpus
     from analysis.interviews.refi_export import write_project
 
     if file.suffix.lower() != ".qdpx":
-        raise CorpusError(f"{file.name}: a REFI-QDA project is a file ending in .qdpx")
+        raise ProjectError(f"{file.name}: a REFI-QDA project is a file ending in .qdpx")
     corpus = read_corpus(folder)
     write_project(corpus, file)
     _print_counts(corpus)
@@ -116,18 +120,18 @@ def _refuse_result_folder(out: Path) -> None:
     root = Project.find().root
     inside = [name for name in RESULTS if out.resolve().is_relative_to(root / name)]
     if inside:
-        raise CorpusError(
+        raise ProjectError(
             f"{out} lies in {inside[0]}, whose content may be published, and the texts are not "
             "masked: choose a folder outside; the pipeline itself writes masked tables there"
         )
 
 
-def _print_counts(corpus: Corpus) -> None:
+def _print_counts(corpus: "Corpus") -> None:
     for name in ("documents", "codes", "coders", "codings", "attributes", "notes", "links"):
         console.print(f"  {len(getattr(corpus, name)):6,}  {name}")
 
 
-def _print_losses(corpus: Corpus) -> None:
+def _print_losses(corpus: "Corpus") -> None:
     if corpus.losses.empty:
         console.print("nothing was left behind")
         return
