@@ -217,10 +217,11 @@ def test_frequent_company_is_short_distance():
     assert network.nodes.set_index("code_id")["betweenness"].to_dict() == {"a": 0, "b": 1, "c": 0}
 
 
-def test_a_network_needs_two_actors(two_cases):
+def test_without_two_actors_the_network_is_empty(two_cases):
     _, segs, coded, codes = two_cases
-    with pytest.raises(themes.ThemeError, match="two codes of kind 'actor', found 0"):
-        themes.actor_network(segs, coded, codes, coder="A", window="turn")
+    network = themes.actor_network(segs, coded, codes, coder="A", window="turn")
+    assert network.nodes.empty and network.edges.empty
+    assert list(network.nodes) == ["code_id", "windows", "degree", "strength", "betweenness"]
 
 
 # --- suggestions
