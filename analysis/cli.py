@@ -153,9 +153,9 @@ def check_command() -> None:
 
     schemas.variable("code")
     project = Project.find()
-    for name, profile in read_profiles(project.parameters).items():
+    for name in read_profiles(project.parameters):
         plan = make_plan(project, name)
-        missing = missing_files(project, profile.sources)
+        missing = missing_files(project, plan.profile.sources)
         absent = f", to be fetched: {', '.join(missing)}" if missing else ""
         console.print(
             f"profile {name}: {len(plan.selected)} steps, {len(plan.not_run)} not run{absent}"

@@ -123,6 +123,8 @@ UNITS: Texts = {
     "persons": {"en": "persons", "zh": "人"},
     "log points": {"en": "log points", "zh": "对数点"},
     "rooms": {"en": "rooms", "zh": "间"},
+    "points of D": {"en": "points of D", "zh": "D 值"},
+    "score per score": {"en": "points per point", "zh": "分/分"},
 }
 
 

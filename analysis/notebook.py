@@ -17,7 +17,7 @@ from analysis.project import ProjectError, bullet_list
 from analysis.step import Header
 
 LEVELS = ("household", "village", "county", "aggregate")
-LISTS = ("reads", "writes", "figures", "tables")
+LISTS = ("reads", "claims", "writes", "figures", "tables")
 
 
 class HeaderError(ProjectError):

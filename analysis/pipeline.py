@@ -163,8 +163,21 @@ def run(
     *,
     workers: int = 2,
     force: bool = False,
+    backend: str = "threads",
 ) -> list[Outcome]:
     """Bring every selected step up to date.
+
+    Parameters
+    ----------
+    plan : Plan
+    execute : callable
+        Runs one step.
+    workers : int
+        Steps at the same time.
+    force : bool
+        Run even what is fresh.
+    backend : str
+        Of pytask-parallel: ``"threads"``, or ``"dask"`` for the current Dask client.
 
     Returns
     -------
@@ -178,7 +191,7 @@ def run(
         When another run of the profile is going on in the same folder.
     """
     profile, project = plan.profile.name, plan.project
-    options = {"n_workers": workers, "parallel_backend": "threads", "force": force}
+    options = {"n_workers": workers, "parallel_backend": backend, "force": force}
     folders = (project.processed(profile), project.figures(profile), project.build(profile))
     with _alone(project.build(profile)):
         sweep_temporaries(*folders)

@@ -81,11 +81,12 @@ class Plan:
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)
             and path.suffix not in (".bad", ".pyc")
         ]
-        tables = [name for name in header.reads if self.profile.source(name) is None]
-        return files + [
-            self.project.table(self.profile.name, name)
-            for name in tables
-            if name != PROFILE_SOURCES
+        profile, project = self.profile, self.project
+        tables = [name for name in header.reads if profile.source(name) is None]
+        return [
+            *files,
+            *(project.table(profile.name, name) for name in tables if name != PROFILE_SOURCES),
+            *(project.step_claims(profile.name, name) for name in header.claims),
         ]
 
     @functools.cached_property
@@ -178,7 +179,7 @@ def make_plan(
     not_run = _steps_not_run(project, profile, notebooks)
     writers = _writers({n: nb for n, nb in notebooks.items() if n not in not_run})
     graph = {
-        name: [writers[table] for table in nb.header.reads if table in writers]
+        name: [*nb.header.claims, *(writers[t] for t in nb.header.reads if t in writers)]
         for name, nb in notebooks.items()
         if name not in not_run
     }
@@ -194,13 +195,19 @@ def _check_names(project: Project, profile: Profile, notebooks: dict[str, Notebo
     cards = [*raw.glob("*/source.yml"), *raw.glob("*/*/source.yml")]
     sources = {path.parent.relative_to(raw).as_posix() for path in cards}
     served = {source.split("/")[0] for source in (*sources, *profile.sources, *profile.absent)}
-    known = tables | served | {PROFILE_SOURCES}
+    known = tables | sources | served | {PROFILE_SOURCES}
     problems = [
         f"{name} reads {read!r}, which is neither a raw source nor a table of a step"
         f"{nearest(read, known)}"
         for name, nb in notebooks.items()
         for read in nb.header.reads
         if read not in known
+    ]
+    problems += [
+        f"{name} reads the claims of {step!r}, which is no step{nearest(step, notebooks)}"
+        for name, nb in notebooks.items()
+        for step in nb.header.claims
+        if step not in notebooks
     ]
     problems += [f"{name} is both a raw source and a table" for name in sorted(tables & served)]
     problems += [
@@ -230,10 +237,11 @@ def _steps_not_run(
     changed = True
     while changed:
         available = {t for n, nb in notebooks.items() if n not in reasons for t in nb.header.writes}
+        lost = (tables - available) | set(reasons)
         new = {
-            name: "needs " + ", ".join(r for r in nb.header.reads if r in tables - available)
+            name: "needs " + ", ".join(r for r in needed if r in lost)
             for name, nb in notebooks.items()
-            if name not in reasons and set(nb.header.reads) & (tables - available)
+            if name not in reasons and lost & set(needed := (*nb.header.reads, *nb.header.claims))
         }
         reasons |= new
         changed = bool(new)

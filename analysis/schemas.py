@@ -1,7 +1,7 @@
 """Contracts of the tables: checked before a table is saved, and the source of its data dictionary.
 
 A file of contracts has one line per column, with type, unit, range, labels and derivation, and one
-line per table: `contracts.yml` for counties, `contracts_interviews.yml`, `contracts_models.yml`. A
+line per table: `contracts.yml` for counties, `contracts_<subject>.yml` for the other subjects. A
 column means what its own file says and, where that says nothing, what `contracts.yml` says. A table
 that breaks its contract gives one error that lists every violation; a column that has no contract
 cannot be saved. So the dictionary beside a table is never stale.
@@ -18,7 +18,13 @@ import yaml
 
 from analysis.project import ProjectError, bullet_list
 
-CONTRACTS = ("contracts.yml", "contracts_interviews.yml", "contracts_models.yml")
+CONTRACTS = (
+    "contracts.yml",
+    "contracts_interviews.yml",
+    "contracts_models.yml",
+    "contracts_cases.yml",
+    "contracts_policy.yml",
+)
 _TYPES = ("int", "float", "str", "bool")
 _DICTIONARY = [
     "name", "type", "unit", "minimum", "maximum", "label_en", "label_zh", "source", "derived",

@@ -48,6 +48,8 @@ class Header:
         Name, equal to the notebook's file name.
     reads : tuple of str
         Tables and raw sources; `profile_sources` stands for every source of the profile.
+    claims : tuple of str
+        Steps whose claims it reads.
     writes : tuple of str
         Tables.
     figures, tables : tuple of str
@@ -58,6 +60,7 @@ class Header:
 
     step: str
     reads: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
@@ -125,6 +128,25 @@ class Step:
                 f"python -m analysis fetch --profile {self.profile}"
             )
         return folder
+
+    def claimed(self) -> dict[str, dict[str, Any]]:
+        """Return the claims of the declared steps by key.
+
+        Raises
+        ------
+        StepError
+            When one of the steps has not run yet.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for step in self.header.claims:
+            path = self.project.step_claims(self.profile, step)
+            if not path.is_file():
+                raise StepError(
+                    f"{step} has made no claims yet: "
+                    f"python -m analysis run {self.header.step} --profile {self.profile}"
+                )
+            found |= json.loads(path.read_text(encoding="utf-8"))
+        return found
 
     def cards(self) -> list[Card]:
         """Return the provenance cards of every source of the profile."""
@@ -252,10 +274,16 @@ class Step:
         """Return whether any of `uses` (all that is read, unless given) is simulated."""
         from analysis.storage import is_simulated
 
-        names = list(self.header.reads if uses is None else uses)
+        header = self.header
+        names = list((*header.reads, *header.claims) if uses is None else uses)
         for name in names:
-            if uses is not None and PROFILE_SOURCES not in self.header.reads:
-                self._declared(name, (*self.header.reads, *self.header.writes), "reads or writes")
+            if uses is not None and PROFILE_SOURCES not in header.reads:
+                known = (*header.reads, *header.claims, *header.writes)
+                self._declared(name, known, "reads, claims or writes")
+        if set(names) & set(header.claims):
+            if any(c["simulated"] for c in self.claimed().values() if c["step"] in names):
+                return True
+            names = [name for name in names if name not in header.claims]
         if PROFILE_SOURCES in names:
             names = [n for n in names if n != PROFILE_SOURCES] + list(self._profile.sources)
         return any(
@@ -300,6 +328,7 @@ def step(
     profile: str,
     *,
     reads: Sequence[str] = (),
+    claims: Sequence[str] = (),
     writes: Sequence[str] = (),
     figures: Sequence[str] = (),
     tables: Sequence[str] = (),
@@ -315,6 +344,8 @@ def step(
         The notebook's parameter of that name.
     reads : sequence of str
         Tables and raw sources; `profile_sources` stands for all sources of the profile.
+    claims : sequence of str
+        Steps whose claims it reads.
     writes : sequence of str
         Tables, each with a contract in `contracts*.yml`.
     figures, tables : sequence of str
@@ -327,7 +358,10 @@ def step(
     Step
         Prints the stamp SIMULATED where anything that it reads is simulated.
     """
-    header = Header(name, tuple(reads), tuple(writes), tuple(figures), tuple(tables), level)
+    named = {"reads": reads, "claims": claims, "writes": writes, "figures": figures}
+    header = Header(
+        name, tables=tuple(tables), level=level, **{k: tuple(v) for k, v in named.items()}
+    )
     declared = Step(header, profile, Project.find())
     if declared.simulated():
         print(STAMP["en"])

@@ -105,7 +105,7 @@ def test_undeclared_or_invalid_use_is_refused(project, cell, words, monkeypatch)
     from analysis.step import Header, Step
 
     analysis(project, "run")
-    header = Header("02_use", ("linkage_excluded",), ("linkage_excluded",))
+    header = Header("02_use", reads=("linkage_excluded",), writes=("linkage_excluded",))
     st = Step(header, "demo", project)
     with pytest.raises(Exception, match=words):
         exec(cell, {"st": st, "table": st.load("linkage_excluded")})
@@ -168,3 +168,30 @@ def test_check_and_fetch_say_what_is_there(project):
     assert (
         "1 sources verified, 0 files brought in" in analysis(project, "fetch", "-p", "demo").stdout
     )
+
+
+def test_check_passes_where_the_users_folder_is_absent(project):
+    text = project.parameters.read_text(encoding="utf-8")
+    project.parameters.write_text(text.replace("[things]", "[things, talks/own]"))
+    try:
+        result = analysis(project, "check")
+        assert result.returncode == 0, result.stdout
+        assert "profile demo: 3 steps, 0 not run" in result.stdout
+    finally:
+        project.parameters.write_text(text)
+
+
+def test_claims_of_another_step_are_read_and_simulated_where_one_is(project):
+    from analysis.step import Header, Step, StepError
+
+    analysis(project, "run")
+    st = Step(Header("04_quote", claims=("02_use",)), "demo", project)
+    assert st.claimed()["toy.rows"]["value"] == 3
+    assert not st.simulated()
+    path = project.step_claims("demo", "02_use")
+    claims = path.read_text(encoding="utf-8")
+    path.write_text(claims.replace('"simulated": false', '"simulated": true'), encoding="utf-8")
+    assert st.simulated() and st.simulated(["02_use"])
+    path.unlink()
+    with pytest.raises(StepError, match="02_use has made no claims yet"):
+        st.claimed()

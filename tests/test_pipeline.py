@@ -341,3 +341,34 @@ def test_two_sources_of_one_kind_are_refused(with_talks):
     with_talks.parameters.write_text(text)
     with pytest.raises(ParameterError, match="two sources serve talks"):
         make_plan(with_talks, "demo")
+
+
+READER = [
+    'profile: str = "demo"',
+    'from analysis import step\nst = step("00_quote", profile, claims=["02_use"])',
+    'print(st.claimed()["toy.rows"]["value"])',
+]
+
+
+def test_step_that_reads_claims_runs_after_the_one_that_makes_them(project):
+    write_notebook(project.notebooks / "00_quote.ipynb", READER)
+    order = ran(project)
+    assert order.index("00_quote") > order.index("02_use")
+    assert ran(project) == []
+    project.step_claims("demo", "02_use").write_text('{"a": 1}')
+    assert "02_use.json" in why(project, "00_quote") or "waits" in why(project, "00_quote")
+
+
+def test_step_that_reads_claims_is_not_run_where_their_step_is_not(project):
+    write_notebook(project.notebooks / "00_quote.ipynb", READER)
+    plan = make_plan(project, "empty")
+    assert plan.not_run["00_quote"] == "needs 02_use"
+
+
+def test_claims_of_an_unknown_step_name_the_nearest(project):
+    write_notebook(
+        project.notebooks / "00_quote.ipynb",
+        [READER[0], READER[1].replace("02_use", "02_uses"), READER[2]],
+    )
+    with pytest.raises(PipelineError, match="claims of '02_uses', which is no step.*02_use"):
+        make_plan(project, "demo")

@@ -1,0 +1,1 @@
+"""Source studies as data: codes, chains, actors, framework figures; the four towns compared."""

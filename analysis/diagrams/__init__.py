@@ -1,0 +1,1 @@
+"""Boxes and arrows whose places are computed from their labels, so that a label may change."""
