@@ -2,12 +2,14 @@
 
 import signal
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from analysis.households.commands import OWN, check_own, households_command
 from analysis.interviews.commands import app as interviews
 from analysis.parameters import choose_profile, read_profiles
 from analysis.pipeline import INTERRUPTED, Outcome, run, status
@@ -22,6 +24,7 @@ app = typer.Typer(
     help="Run the compendium, say what is stale, fetch and check its sources.",
 )
 app.add_typer(interviews, name="interviews")
+app.command("households")(households_command)
 console = Console(highlight=False, soft_wrap=True)
 COLOURS = {"run": "green", "fresh": "cyan", "failed": "red", "stale": "yellow"}
 
@@ -143,23 +146,34 @@ def fetch_command(profile: ProfileOption = "census") -> None:
 
 
 @app.command("check")
-def check_command() -> None:
-    """Check headers, parameters, provenance cards and profiles; run nothing.
+def check_command(
+    profile: Annotated[str, typer.Option("--profile", "-p", help="One profile only.")] = "",
+    data: Annotated[
+        Path | None, typer.Option(help="Household files; data/raw/households/own unless given.")
+    ] = None,
+) -> None:
+    """Check headers, parameters, provenance cards and profiles, and own household files.
 
-    Example: python -m analysis check
+    Example: python -m analysis check --profile own --data data/raw/example_own/messy
     """
     from analysis import schemas
     from analysis.sources import missing_files
 
     schemas.variable("code")
     project = Project.find()
-    for name in read_profiles(project.parameters):
+    profiles = read_profiles(project.parameters)
+    if profile:
+        choose_profile(project, profile)
+    for name in [profile] if profile else profiles:
         plan = make_plan(project, name)
         missing = missing_files(project, plan.profile.sources)
         absent = f", to be fetched: {', '.join(missing)}" if missing else ""
         console.print(
             f"profile {name}: {len(plan.selected)} steps, {len(plan.not_run)} not run{absent}"
         )
+    own = project.source(OWN)
+    if data is not None or (profile and OWN in profiles[profile].sources and own.is_dir()):
+        check_own(data or own)
 
 
 @app.command("refresh")
@@ -172,6 +186,31 @@ def refresh_command(profile: ProfileOption = "demo") -> None:
 
     for refreshed in refresh_outputs(make_plan(Project.find(), profile)):
         console.print(f"  {'updated' if refreshed.changed else 'same':8} {refreshed.step}")
+
+
+@app.command("households-coverage")
+def households_coverage_command(
+    replications: Annotated[int, typer.Option(min=2, help="Samples to draw.")] = 500,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 2,
+) -> None:
+    """Draw many samples of simulated households and say how often intervals hold the truth.
+
+    Example: python -m analysis households-coverage --replications 500
+    """
+    from analysis.households.coverage import coverage_study, load_world
+    from analysis.households.coverage_figures import write_study
+
+    project = Project.find()
+    world = load_world(project.source(""))
+    summary = coverage_study(
+        world,
+        replications=replications,
+        workers=workers,
+        tell=lambda line: console.print(f"  {escape(line)}"),
+    )
+    folder = project.figures("households_coverage")
+    write_study(folder, summary)
+    console.print(f"{project.shown(folder)}/")
 
 
 @app.command("montecarlo")

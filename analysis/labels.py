@@ -121,6 +121,8 @@ UNITS: Texts = {
     "years": {"en": "years", "zh": "年"},
     "square metres per person": {"en": "m² per person", "zh": "平方米/人"},
     "persons": {"en": "persons", "zh": "人"},
+    "yuan per head": {"en": "yuan per head", "zh": "元/人"},
+    "points of Gini": {"en": "points of Gini", "zh": "基尼系数点"},
     "log points": {"en": "log points", "zh": "对数点"},
     "rooms": {"en": "rooms", "zh": "间"},
     "points of D": {"en": "points of D", "zh": "D 值"},

@@ -31,7 +31,16 @@ OUTCOMES: Mapping[str, str] = {
     "floor_space": "square metres per person",
 }
 """Outcomes of the census, in the order in which they are shown, and the unit of their change."""
-UNITS: Mapping[str, str] = {**OUTCOMES, "log_income": "log points"}
+SURVEY_OUTCOMES: Mapping[str, str] = {
+    "multidimensional_headcount": "percentage points",
+    "multidimensional_poverty": "percentage points",
+    "income_poverty": "percentage points",
+    "relative_poverty": "percentage points",
+    "mean_income": "yuan per head",
+    "income_gini": "points of Gini",
+}
+"""Outcomes of a household survey, and the unit of their change."""
+UNITS: Mapping[str, str] = {**OUTCOMES, "log_income": "log points", **SURVEY_OUTCOMES}
 """Units of all outcomes."""
 BASELINE_CONTROLS = (
     "population",

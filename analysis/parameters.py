@@ -178,6 +178,8 @@ class Profile:
         Raw sources that the profile has; a step that reads another is not run. A source
         `interviews/simulated` is what a step gets that reads `interviews`.
     overrides : dict of {step: {parameter: value}}
+    leave_out : dict of {step: reason}
+        Steps that its data cannot answer.
     absent : tuple of str
         Places for a user's own files that are still empty.
     """
@@ -186,6 +188,7 @@ class Profile:
     about: str
     sources: tuple[str, ...]
     overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
+    leave_out: dict[str, str] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
 
     def source(self, name: str) -> str | None:
@@ -220,7 +223,7 @@ def read_profiles(path: Path) -> dict[str, Profile]:
 
 
 def _read_profile(name: str, entry: Any) -> tuple[Profile, list[str]]:
-    known = ("about", "sources", "parameters")
+    known = ("about", "sources", "parameters", "leave_out")
     if not isinstance(entry, dict):
         return Profile(name, "", ()), [f"profile {name} must be a mapping of {', '.join(known)}"]
     faults = [
@@ -238,7 +241,12 @@ def _read_profile(name: str, entry: Any) -> tuple[Profile, list[str]]:
     if not isinstance(overrides, dict) or any(not isinstance(v, dict) for v in overrides.values()):
         faults.append(f"profile {name}: parameters must map steps to mappings")
         overrides = {}
-    return Profile(name, str(entry.get("about", "")), tuple(sources), overrides), faults
+    leave_out = entry.get("leave_out") or {}
+    if not isinstance(leave_out, dict) or not all(leave_out.values()):
+        faults.append(f"profile {name}: leave_out must map steps to reasons")
+        leave_out = {}
+    about = str(entry.get("about", ""))
+    return Profile(name, about, tuple(sources), overrides, leave_out), faults
 
 
 def choose_profile(project: Project, name: str) -> Profile:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.notebook import Notebook, read_notebooks
-from analysis.parameters import Profile, choose_profile, nearest, resolve
+from analysis.parameters import Profile, choose_profile, nearest, read_profiles, resolve
 from analysis.project import Project, ProjectError, bullet_list
 from analysis.sources import masked_name, read_card
 from analysis.step import PROFILE_SOURCES
@@ -194,8 +194,9 @@ def _check_names(project: Project, profile: Profile, notebooks: dict[str, Notebo
     raw = project.source("")
     cards = [*raw.glob("*/source.yml"), *raw.glob("*/*/source.yml")]
     sources = {path.parent.relative_to(raw).as_posix() for path in cards}
-    served = {source.split("/")[0] for source in (*sources, *profile.sources, *profile.absent)}
-    known = tables | sources | served | {PROFILE_SOURCES}
+    listed = {s for p in read_profiles(project.parameters).values() for s in p.sources}
+    served = {source.split("/")[0] for source in sources | listed}
+    known = tables | sources | listed | served | {PROFILE_SOURCES}
     problems = [
         f"{name} reads {read!r}, which is neither a raw source nor a table of a step"
         f"{nearest(read, known)}"
@@ -207,6 +208,11 @@ def _check_names(project: Project, profile: Profile, notebooks: dict[str, Notebo
         f"{name} reads the claims of {step!r}, which is no step{nearest(step, notebooks)}"
         for name, nb in notebooks.items()
         for step in nb.header.claims
+        if step not in notebooks
+    ]
+    problems += [
+        f"profile {profile.name} leaves out {step!r}, which is no step{nearest(step, notebooks)}"
+        for step in profile.leave_out
         if step not in notebooks
     ]
     problems += [f"{name} is both a raw source and a table" for name in sorted(tables & served)]
@@ -225,7 +231,7 @@ def _steps_not_run(
 ) -> dict[str, str]:
     """Return {step: why} for the steps that this profile cannot run."""
     tables = {table for nb in notebooks.values() for table in nb.header.writes}
-    reasons: dict[str, str] = {}
+    reasons = {step: f"left out: {why}" for step, why in profile.leave_out.items()}
     for name, nb in notebooks.items():
         lacking = [
             read

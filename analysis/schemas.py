@@ -24,6 +24,7 @@ CONTRACTS = (
     "contracts_models.yml",
     "contracts_cases.yml",
     "contracts_policy.yml",
+    "contracts_households.yml",
 )
 _TYPES = ("int", "float", "str", "bool")
 _DICTIONARY = [

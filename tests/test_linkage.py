@@ -399,15 +399,18 @@ def test_every_saved_column_is_in_the_contracts():
 # --- indicator files ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "sizes"), [("link24", [10, 14]), ("census", [4, 4])])
+@pytest.mark.parametrize(
+    ("name", "sizes"), [("link24", [10, 14]), ("census", [4, 4]), ("households", [2, 2])]
+)
 def test_indicator_files_load(name, sizes):
     system = load_system(INDICATORS, name)
     assert [len(system.members(s)) for s in system.subsystems] == sizes
     assert not system.table().isna().to_numpy().any()
 
 
-def test_census_variables_are_panel_variables_and_gaps_are_named():
-    system = load_system(INDICATORS, "census")
+@pytest.mark.parametrize("name", ["census", "households"])
+def test_variables_are_panel_variables_and_gaps_are_named(name):
+    system = load_system(INDICATORS, name)
     contracts = yaml.safe_load((ROOT / "analysis" / "contracts.yml").read_text(encoding="utf-8"))
     assert set(system.variables) <= contracts["variables"].keys()
     full = load_system(INDICATORS, "link24")

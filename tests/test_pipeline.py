@@ -372,3 +372,28 @@ def test_claims_of_an_unknown_step_name_the_nearest(project):
     )
     with pytest.raises(PipelineError, match="claims of '02_uses', which is no step.*02_use"):
         make_plan(project, "demo")
+
+
+def test_step_that_a_profile_leaves_out_is_not_run_with_the_reason(project):
+    text = project.parameters.read_text()
+    left_out = "  demo:\n    leave_out: {01_make: nobody to compare with}\n"
+    project.parameters.write_text(text.replace("  demo:\n", left_out))
+    plan = make_plan(project, "demo")
+    assert plan.not_run["01_make"] == "left out: nobody to compare with"
+    assert plan.not_run["02_use"] == "needs linkage_excluded"
+    assert plan.selected == ("03_other",)
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("{01_mkae: why}", "leaves out '01_mkae', which is no step.*01_make"),
+        ("{01_make: ''}", "leave_out must map steps to reasons"),
+        ("[01_make]", "leave_out must map steps to reasons"),
+    ],
+)
+def test_faulty_leave_out_is_named(project, entry, words):
+    text = project.parameters.read_text()
+    project.parameters.write_text(text.replace("  demo:\n", f"  demo:\n    leave_out: {entry}\n"))
+    with pytest.raises(ProjectError, match=words):
+        make_plan(project, "demo")

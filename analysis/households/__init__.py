@@ -1,0 +1,1 @@
+"""Poverty and inequality of households, from survey or census files of any size."""

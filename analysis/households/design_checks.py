@@ -1,0 +1,210 @@
+"""What keeps a table of households from being measured, found before anything is estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis.households.config import HouseholdConfig
+from analysis.households.row_values import LARGEST_INCOME, number, row_weight, unit_keys
+from analysis.panel_input import raise_violations
+
+SHOWN = 3
+NUMERIC = ("weight", "persons", "fpc", "income")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one pass over the table tells.
+
+    Attributes
+    ----------
+    rows : int
+    largest_weight : float
+        Of weight times persons.
+    violations : list of str
+    """
+
+    rows: int
+    largest_weight: float
+    violations: list[str]
+
+
+def check_design(table: Any, config: HouseholdConfig) -> None:
+    """Check that a table can be measured.
+
+    Parameters
+    ----------
+    table : ibis table
+    config : HouseholdConfig
+
+    Raises
+    ------
+    ValueError
+        One message with every violation: columns that are missing or of the wrong type; weights
+        and persons that are missing or not above zero; missing strata, units and corrections;
+        indicators and incomes that are always missing; negative incomes where inequality is
+        measured; years without a poverty line; units in two strata; corrections that differ
+        within a stratum or are smaller than the sample.
+    """
+    profile = profile_rows(table, config)
+    found = list(profile.violations)
+    if not _column_violations(table, config):
+        keys = {f"stratum_{i}": table[column] for i, column in enumerate(config.stratum)}
+        keys |= unit_keys(table, config)
+        if "fpc" in config.columns:
+            keys["population"] = number(table, config.columns["fpc"])
+        if config.stratum or "fpc" in config.columns:
+            units = table.select(**keys).distinct().to_pandas()
+            found += unit_violations(units.sort_values(list(keys), ignore_index=True), config)
+    raise_unusable(found)
+
+
+def raise_unusable(violations: Sequence[str]) -> None:
+    """Raise one ValueError with all violations, if there are any."""
+    raise_violations("the household table", violations)
+
+
+def profile_rows(table: Any, config: HouseholdConfig) -> Profile:
+    """Count rows, the largest weight and what is wrong, in one pass; see `check_design`."""
+    found = _column_violations(table, config)
+    if found:
+        return Profile(0, 1.0, found)
+    needed, faults = _needed(config), _row_faults(table, config)
+    values = _profile(table, config, needed, faults)
+    if values["rows"] == 0:
+        return Profile(0, 1.0, ["the table has no rows: check the files and filters behind it"])
+    for i, name in enumerate(needed):
+        if values[f"present_{i}"] == 0:
+            found.append(f"column '{name}': always missing: map another one or leave it out")
+    for i, (column, rule, fault) in enumerate(faults):
+        if values[f"fault_{i}"]:
+            where = _first_rows(table, config, fault)
+            found.append(f"column '{column}': {int(values[f'fault_{i}'])} {rule}; first: {where}")
+    return Profile(int(values["rows"]), float(values["largest"]), found)
+
+
+def _profile(
+    table: Any, config: HouseholdConfig, needed: list[str], faults: list[tuple[str, str, Any]]
+) -> dict[str, Any]:
+    """Return rows, largest weight, values present in `needed` and rows with each fault."""
+    present = {f"present_{i}": table[name] for i, name in enumerate(needed)}
+    faulty = {f"fault_{i}": fault.fill_null(False) for i, (_, _, fault) in enumerate(faults)}
+    flags = table.select(largest=row_weight(table, config), **present, **faulty)
+    counts = {name: flags[name].count() for name in present}
+    counts |= {name: flags[name].sum() for name in faulty}
+    totals = flags.aggregate(rows=flags.count(), largest=flags["largest"].max(), **counts)
+    return dict(totals.to_pandas().iloc[0])
+
+
+def unit_violations(units: pd.DataFrame, config: HouseholdConfig) -> list[str]:
+    """List units in two strata and corrections that cannot be.
+
+    Parameters
+    ----------
+    units : DataFrame
+        Columns `psu_*`, `stratum_*` and, with a correction, `population`; rows may repeat.
+    config : HouseholdConfig
+    """
+    psu = [name for name in units.columns if name.startswith("psu_")]
+    strata = [name for name in units.columns if name.startswith("stratum_")]
+    found = []
+    named = config.psu or (config.columns.get("household"),)
+    if strata and named != (None,):
+        pairs = units[[*psu, *strata]].drop_duplicates()
+        twice = pairs[pairs.duplicated(psu, keep=False)]
+        if len(twice):
+            number_of_units = len(twice[psu].drop_duplicates())
+            what = f"column '{', '.join(map(str, named))}': {number_of_units} primary"
+            remedy = "a unit lies in one stratum: correct it, or name units by several columns"
+            found.append(f"{what} units in two strata; first: {_listed(twice)}: {remedy}")
+    if "population" in units.columns:
+        found += _correction_violations(units, psu, strata, config)
+    return found
+
+
+def _correction_violations(
+    units: pd.DataFrame, psu: list[str], strata: list[str], config: HouseholdConfig
+) -> list[str]:
+    groups = units.groupby(strata) if strata else units.groupby(lambda _: "the whole table")
+    sampled = groups.apply(lambda part: len(part[psu].drop_duplicates()))
+    least, most = groups["population"].min(), groups["population"].max()
+    column, found = config.columns["fpc"], []
+    if (varying := least != most).any():
+        rule = f"{int(varying.sum())} strata have more than one value"
+        found.append(f"column '{column}': {rule}; first: {varying.idxmax()}: give one to each")
+    if (small := (most > 1) & (most < sampled)).any():
+        rule = f"{int(small.sum())} strata have more primary units in the sample than it says"
+        remedy = "give the number of primary units in the population, or the share sampled"
+        found.append(f"column '{column}': {rule}; first: {small.idxmax()}: {remedy}")
+    return found
+
+
+def _column_violations(table: Any, config: HouseholdConfig) -> list[str]:
+    found = []
+    schema = table.schema()
+    for name in config.used_columns:
+        if name not in schema:
+            found.append(f"column '{name}': not in the table: mend `columns:` or `indicators:`")
+    numeric = [config.columns[concept] for concept in NUMERIC if concept in config.columns]
+    numeric += [i.column for i in config.indicators if i.rule in ("below", "above")]
+    for name in dict.fromkeys(numeric):
+        if name in schema and not (schema[name].is_numeric() or schema[name].is_boolean()):
+            found.append(f"column '{name}': {schema[name]} is no number: convert it")
+    for indicator in config.indicators:
+        if indicator.rule in ("equal", "in") and indicator.column in schema:
+            found += _value_violations(indicator, schema[indicator.column])
+    return found
+
+
+def _value_violations(indicator: Any, kind: Any) -> list[str]:
+    values = indicator.value if indicator.rule == "in" else (indicator.value,)
+    wrong = [value for value in values if isinstance(value, str) != kind.is_string()]
+    if not wrong:
+        return []
+    rule = f"compared with {wrong[0]!r}, but its type is {kind}"
+    return [f"column '{indicator.column}': {rule}: write the value as the column has it"]
+
+
+def _needed(config: HouseholdConfig) -> list[str]:
+    income = [config.columns["income"]] if "income" in config.columns else []
+    return list(dict.fromkeys([*(i.column for i in config.indicators), *income]))
+
+
+def _row_faults(table: Any, config: HouseholdConfig) -> list[tuple[str, str, Any]]:
+    faults = []
+    for concept in ("weight", "persons", "fpc"):
+        if concept in config.columns:
+            value = number(table, config.columns[concept])
+            rule = "values missing, infinite or not above zero: give each row one"
+            bad = value.isnull() | (value <= 0) | value.isinf()
+            faults.append((config.columns[concept], rule, bad))
+    for column in (*config.stratum, *config.psu):
+        faults.append((column, "values missing: give each row one", table[column].isnull()))
+    if {"gini", "theil"} & set(config.measures):
+        value = number(table, config.columns["income"])
+        rule = "negative incomes: leave gini and theil out of `measures:`, or treat them before"
+        faults.append((config.columns["income"], rule, value < 0))
+        rule = f"incomes above {LARGEST_INCOME:,}: give them in a larger unit, or mend them"
+        faults.append((config.columns["income"], rule, value > LARGEST_INCOME))
+    if isinstance(config.poverty_line, Mapping):
+        year = table[config.columns["year"]]
+        without = ~year.isin([*config.poverty_line])
+        faults.append((config.columns["year"], "rows of a year without `poverty_line`", without))
+    return faults
+
+
+def _first_rows(table: Any, config: HouseholdConfig, fault: Any) -> str:
+    concepts = ("code", "year", "household")
+    keys = [config.columns[c] for c in concepts if c in config.columns]
+    keys = list(dict.fromkeys([*keys, *config.psu])) or list(table.columns[:3])
+    found = table.filter(fault).select(*keys).order_by(keys).limit(SHOWN).to_pandas()
+    return _listed(found)
+
+
+def _listed(frame: pd.DataFrame) -> str:
+    rows = frame.head(SHOWN).itertuples(index=False)
+    return "; ".join(" ".join(map(str, row)) for row in rows)

@@ -1,0 +1,153 @@
+"""A household study from its source to the tables: simulated and own."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from analysis.households import household_report, risk_report
+from analysis.households.household_tables import measures_table
+from analysis.labels import LANGUAGES
+from analysis.schemas import validate
+
+RAW = Path(__file__).parents[1] / "data" / "raw"
+COUNTIES = ("130121", "130122", "410221", "520522")
+CLEAN = RAW / "example_own" / "clean"
+
+
+@pytest.fixture(scope="module")
+def study():
+    source = RAW / "households" / "simulated"
+    return household_report.open_study(source, COUNTIES, rows=7200, seed=3)
+
+
+@pytest.fixture(scope="module")
+def result(study):
+    return household_report.measure_groups(study)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A source folder of a user, beside the sources that codes are checked against."""
+    raw = tmp_path / "raw"
+    for name in ("boundaries", "crosswalk", "facts"):
+        shutil.copytree(RAW / name, raw / name)
+    shutil.copytree(CLEAN, raw / "households" / "own")
+    return raw / "households" / "own"
+
+
+def with_keys(folder, **keys):
+    path = folder / "households.yml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text(encoding="utf-8")) | keys))
+
+
+def test_every_measure_of_the_population_stands_beside_its_estimate(result):
+    known = result[result["measure"].isin(["H", "A", "M0", "FGT0", "mean_income", "H_sweep"])]
+    assert known["truth"].notna().all()
+    main = known[known["item"] == ""]
+    assert ((main["value"] - main["truth"]).abs() < 5 * main["se"]).all()
+    assert set(result["group"]) == {"all", "year", "year+urban"}
+
+
+def test_tables_of_a_study_obey_their_contracts(study, result):
+    validate("household_measures", household_report.group_table(result))
+    counties = household_report.measure_counties(study)
+    table = validate("household_county_years", household_report.county_years(counties))
+    assert set(table["code"]) <= set(COUNTIES)
+    assert {"H", "M0_se", "relative_50", "mean_income", "n_psu"} <= set(table)
+
+
+def test_relative_lines_without_a_column_are_left_out(study):
+    config = replace(study.config, relative_lines=(0.25,))
+    table = household_report.county_years(
+        household_report.measure_counties(replace(study, config=config))
+    )
+    assert not [name for name in table if str(name).startswith("relative")]
+
+
+def test_groups_are_written_into_one_column(result):
+    table = household_report.group_table(result)
+    assert not table.duplicated(["group", "subgroup", "measure", "item"]).any()
+    assert set(table.loc[table["group"] == "all", "subgroup"]) == {""}
+    assert "year 2021, urban 1" in set(table["subgroup"])
+    for lang in LANGUAGES:
+        assert len(measures_table(table, lang).frame) == 8 * 10
+
+
+def test_own_files_are_opened_checked_and_have_no_truth(own):
+    with_keys(own, k_sweep=["1/4", "1/3"])
+    study = household_report.open_study(own, ())
+    found = household_report.measure_groups(study)
+    assert study.truth is None and "truth" not in found
+    validate("household_measures", household_report.group_table(found))
+    counties = household_report.measure_counties(study)
+    validate("household_county_years", household_report.county_years(counties))
+
+
+def test_own_files_with_faults_are_refused_with_all_of_them(own):
+    shutil.copytree(RAW / "example_own" / "messy", own, dirs_exist_ok=True)
+    with_keys(own, k_sweep=["1/3"])
+    with pytest.raises(ValueError, match=r"19 violation(.|\n)*2021.csv, row 15"):
+        household_report.open_study(own, ())
+
+
+def test_what_the_pipeline_needs_is_listed(own):
+    content = yaml.safe_load((own / "households.yml").read_text(encoding="utf-8"))
+    del content["columns"]["code"], content["indicators"]
+    content["groups"] = [[]]
+    (own / "households.yml").write_text(yaml.safe_dump(content))
+    with pytest.raises(ValueError, match=r"code is not mapped(.|\n)*k_sweep are needed"):
+        household_report.open_study(own, ())
+
+
+def test_design_effect_is_missing_where_weights_add_up_to_the_sample(study):
+    """Weights that are normalised to the sample leave the sampling fraction unknown."""
+    import ibis
+
+    rows = pd.DataFrame(
+        {"poor": [0, 1, 1, 0, 1] * 8, "psu": np.repeat(range(10), 4), "w": 1.0, "n_units": 40}
+    )
+    config = replace(
+        study.config,
+        columns={"weight": "w", "fpc": "n_units"},
+        stratum=(),
+        psu=("psu",),
+        indicators=(replace(study.config.indicators[0], name="poor", column="poor", weight=1),),
+        groups=((),),
+        measures=("H",),
+        count="households",
+    )
+    found = household_report.measure(ibis.memtable(rows), config).set_index("measure")
+    assert found["se"].gt(0).all() and found["deff"].isna().all()
+
+
+def test_risk_report_of_the_simulated_survey(study):
+    given = risk_report.read_risk(RAW / "risk" / "simulated")
+    report = risk_report.risk_report(study, given)
+    assert max(report.study.training_years) < report.study.test_year
+    assert set(report.calibration["model"]) == {"logit", "vulnerability"}
+    assert report.groups.iloc[0][["group", "item"]].tolist() == ["", ""]
+    frame = risk_report.risk_frame(study, given)
+    assert set(frame["low_schooling"]) == {0, 1} and "log_income_ratio" in frame
+    truth = risk_report.true_coefficients(study)
+    assert truth is not None
+    estimates = report.study.model.coefficients.merge(truth, on="term")
+    assert ((estimates["estimate"] - estimates["truth"]).abs() < 5 * estimates["se"]).all()
+
+
+def test_risk_file_with_faults_lists_them(tmp_path):
+    (tmp_path / "risk.yml").write_text("predictors: []\nhorizont: 2\ngroups: [a]\nlines: [1]\n")
+    with pytest.raises(ValueError, match=r"horizont is unknown(.|\n)*predictors(.|\n)*vulnerab"):
+        risk_report.read_risk(tmp_path)
+
+
+def test_unknown_columns_of_the_risk_file_are_named(study):
+    given = risk_report.read_risk(RAW / "risk" / "simulated") | {"predictors": ["wealth"]}
+    with pytest.raises(ValueError, match="'wealth' is neither a column nor an indicator"):
+        risk_report.risk_frame(study, given)
