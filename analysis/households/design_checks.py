@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from analysis.households.row_values import LARGEST_INCOME, number, row_weight, u
 from analysis.panel_input import raise_violations
 
 SHOWN = 3
+Fault = tuple[str, str, Any]
+Values = tuple[bool, Any, Any]
+"""Of a column: whether each row has one, the least and the greatest (None where no number)."""
 NUMERIC = ("weight", "persons", "fpc", "income")
 
 
@@ -73,7 +76,7 @@ def profile_rows(table: Any, config: HouseholdConfig) -> Profile:
     found = _column_violations(table, config)
     if found:
         return Profile(0, 1.0, found)
-    needed, faults = _needed(config), _row_faults(table, config)
+    needed, faults = _needed(config), _possible_faults(table, config)
     values = _profile(table, config, needed, faults)
     if values["rows"] == 0:
         return Profile(0, 1.0, ["the table has no rows: check the files and filters behind it"])
@@ -88,7 +91,7 @@ def profile_rows(table: Any, config: HouseholdConfig) -> Profile:
 
 
 def _profile(
-    table: Any, config: HouseholdConfig, needed: list[str], faults: list[tuple[str, str, Any]]
+    table: Any, config: HouseholdConfig, needed: list[str], faults: list[Fault]
 ) -> dict[str, Any]:
     """Return rows, largest weight, values present in `needed` and rows with each fault."""
     present = {f"present_{i}": table[name] for i, name in enumerate(needed)}
@@ -174,27 +177,62 @@ def _needed(config: HouseholdConfig) -> list[str]:
     return list(dict.fromkeys([*(i.column for i in config.indicators), *income]))
 
 
-def _row_faults(table: Any, config: HouseholdConfig) -> list[tuple[str, str, Any]]:
-    faults = []
+def _possible_faults(table: Any, config: HouseholdConfig) -> list[Fault]:
+    """Return the faults that number, least and greatest of the values do not rule out.
+
+    Files state these, so that for a sound table no row is read.
+    """
+    faults = _row_faults(table, config)
+    columns = list(dict.fromkeys(fault[0] for fault, _ in faults))
+    known = {f"count_{i}": table[name].count() for i, name in enumerate(columns)}
+    for i, name in enumerate(columns):
+        if table[name].type().is_numeric():
+            known |= {f"least_{i}": table[name].min(), f"most_{i}": table[name].max()}
+    found = dict(table.aggregate(rows=table.count(), **known).to_pandas().iloc[0])
+    values = {
+        name: (
+            found[f"count_{i}"] == found["rows"],
+            found.get(f"least_{i}"),
+            found.get(f"most_{i}"),
+        )
+        for i, name in enumerate(columns)
+    }
+    return [fault for fault, sound in faults if not sound(values[fault[0]])]
+
+
+def _row_faults(
+    table: Any, config: HouseholdConfig
+) -> list[tuple[Fault, Callable[[Values], bool]]]:
+    """Return column, rule and faulty rows, and what of the values rules the fault out."""
+    faults: list[tuple[Fault, Callable[[Values], bool]]] = []
     for concept in ("weight", "persons", "fpc"):
         if concept in config.columns:
             value = number(table, config.columns[concept])
             rule = "values missing, infinite or not above zero: give each row one"
             bad = value.isnull() | (value <= 0) | value.isinf()
-            faults.append((config.columns[concept], rule, bad))
+            faults.append(((config.columns[concept], rule, bad), _all_positive))
     for column in (*config.stratum, *config.psu):
-        faults.append((column, "values missing: give each row one", table[column].isnull()))
+        rule = "values missing: give each row one"
+        faults.append(((column, rule, table[column].isnull()), lambda values: bool(values[0])))
     if {"gini", "theil"} & set(config.measures):
         value = number(table, config.columns["income"])
         rule = "negative incomes: leave gini and theil out of `measures:`, or treat them before"
-        faults.append((config.columns["income"], rule, value < 0))
+        negative = (config.columns["income"], rule, value < 0)
+        faults.append((negative, lambda values: values[1] is not None and values[1] >= 0))
         rule = f"incomes above {LARGEST_INCOME:,}: give them in a larger unit, or mend them"
-        faults.append((config.columns["income"], rule, value > LARGEST_INCOME))
+        large = (config.columns["income"], rule, value > LARGEST_INCOME)
+        faults.append((large, lambda values: values[2] is not None and values[2] <= LARGEST_INCOME))
     if isinstance(config.poverty_line, Mapping):
         year = table[config.columns["year"]]
         without = ~year.isin([*config.poverty_line])
-        faults.append((config.columns["year"], "rows of a year without `poverty_line`", without))
+        rule = "rows of a year without `poverty_line`"
+        faults.append(((config.columns["year"], rule, without), lambda _: False))
     return faults
+
+
+def _all_positive(values: Values) -> bool:
+    full, least, most = values
+    return bool(full and least is not None and least > 0 and most < float("inf"))
 
 
 def _first_rows(table: Any, config: HouseholdConfig, fault: Any) -> str:
