@@ -130,13 +130,13 @@ UNITS: Texts = {
 }
 
 
-def texts(figure: str, lang: str) -> dict[str, str]:
-    """Return the texts of one figure in one language.
+def in_language(both: Texts, lang: str) -> dict[str, str]:
+    """Return texts in one language.
 
     Parameters
     ----------
-    figure : str
-        Name of the drawing function.
+    both : Texts
+        Text by key and language.
     lang : str
         ``"en"`` or ``"zh"``.
 
@@ -152,7 +152,12 @@ def texts(figure: str, lang: str) -> dict[str, str]:
     """
     if lang not in LANGUAGES:
         raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
-    return {key: both[lang] for key, both in FIGURE_TEXTS[figure].items()}
+    return {key: text[lang] for key, text in both.items()}
+
+
+def texts(figure: str, lang: str) -> dict[str, str]:
+    """Return the texts of the figure that a function of `figures` or `maps` draws."""
+    return in_language(FIGURE_TEXTS[figure], lang)
 
 
 def unit_label(unit: str, lang: str) -> str:

@@ -13,7 +13,7 @@ from analysis.sources import sha256
 NUMERICAL = (
     "numpy", "scipy", "pandas", "pyarrow", "openpyxl", "pandera", "geopandas", "shapely", "pyproj",
     "linearmodels", "matplotlib", "seaborn", "fonttools", "jinja2", "ipython", "lxml",
-    "networkx", "scikit-learn", "diff-diff", "libpysal",
+    "networkx", "scikit-learn", "diff-diff", "libpysal", "duckdb", "ibis-framework",
 )  # fmt: skip
 
 

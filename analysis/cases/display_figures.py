@@ -25,7 +25,7 @@ from analysis.cases.sheets import (
 from analysis.exhibits import printed
 from analysis.figure_style import GREY, INK, PALETTE, SMALL_SIZE, style
 from analysis.geography import require_columns
-from analysis.labels import LANGUAGES, unit_label
+from analysis.labels import in_language, unit_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,8 +97,7 @@ def joint_display_plot(
     ValueError
         If the language is unknown, a column is missing or the display has no row.
     """
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
+    text = in_language(TEXTS, lang)
     columns = ["theme", "kind", f"label_{lang}", "cases", "interviews", "of_interviews", "share",
                "share_low", "share_high", "prevalence_status", f"indicator_{lang}", "expected",
                "estimate", "ci_low", "ci_high", "unit", "indicator_simulated", "indicator_status",
@@ -106,7 +105,6 @@ def joint_display_plot(
     require_columns(display, columns, "joint display")
     if display.empty:
         raise ValueError("joint display: no row to draw")
-    text = {key: both[lang] for key, both in TEXTS.items()}
     groups = [(str(rows["kind"].iloc[0]), _cells(rows, lang, text, case_names or {}), rows)
               for _, rows in display.groupby("theme", sort=False)]  # fmt: skip
     top = 3 * LINE_MM + 3

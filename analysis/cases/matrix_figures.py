@@ -24,7 +24,7 @@ from analysis.cases.sheets import (
 )
 from analysis.figure_style import GREY, INK, PALETTE, SMALL_SIZE, style
 from analysis.geography import require_columns
-from analysis.labels import LANGUAGES
+from analysis.labels import in_language
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,14 +120,12 @@ def matrix_plot(
     ValueError
         If the language is unknown, a column is missing or nothing is of these kinds.
     """
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
+    text = in_language(TEXTS, lang)
     columns = ["theme", "kind", f"theme_label_{lang}", "case", f"label_{lang}", "dimension"]
     require_columns(matrix, columns, "matrix")
     shown = matrix[matrix["kind"].isin(kinds)]
     if shown.empty:
         raise ValueError(f"matrix: no code of the kinds {', '.join(kinds)}")
-    text = {key: both[lang] for key, both in TEXTS.items()}
     towns = list(dict.fromkeys(matrix["case"]))
     page = _Page(text, towns, THEME_MM if labels else 2 * THEME_MM, labels, lang)
     top = 2 * LINE_MM + 8

@@ -21,7 +21,7 @@ from analysis.figure_style import (
     wrap_text,
 )
 from analysis.geography import require_columns
-from analysis.labels import LANGUAGES
+from analysis.labels import in_language
 from analysis.schemas import label, unit
 
 if TYPE_CHECKING:
@@ -87,12 +87,10 @@ def places_plot(
     """
     from matplotlib.figure import Figure
 
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
+    text = in_language(TEXTS, lang)
     columns = ["case", "level", "year", "variable", "value", "percentile", "national_median"]
     require_columns(ranks, columns, "ranks of places")
     require_columns(places, ["case", "status", f"place_{lang}", "counties"], "places")
-    text = {key: both[lang] for key, both in TEXTS.items()}
     shown = ranks[ranks["year"] == (ranks["year"].max() if year is None else year)]
     variables = list(dict.fromkeys(shown["variable"]))
     with style():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from analysis.labels import LANGUAGES, Texts, texts
+from analysis.labels import Texts, in_language, texts
 
 NAMES: Texts = {
     "education": {"en": "Education", "zh": "教育"},
@@ -127,9 +127,7 @@ def figure_texts(figure: str, lang: str) -> dict[str, str]:
     ValueError
         If the language is unknown.
     """
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
-    return {key: both[lang] for key, both in TEXTS[figure].items()}
+    return in_language(TEXTS[figure], lang)
 
 
 def item_label(name: str, lang: str, labels: Mapping[str, str] | None = None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ COUNTY_MEASURES = (
 )  # fmt: skip
 COUNTY_LINES = (0.4, 0.5, 0.6)
 NEEDED = ("code", "year")
+SWEEP = tuple(Fraction(k) for k in ("1/5", "1/4", "1/3", "2/5", "1/2", "3/5", "3/4"))
+"""Cut-offs to try where a study names none."""
 ESTIMATE = ("value", "se", "ci_low", "ci_high", "n", "n_psu", "deff")
 PARTS = 24
 """The weights of the simulated indicators are twenty-fourths, and so are its cut-offs."""
@@ -92,9 +95,12 @@ def open_study(
     config = read_config(folder / CONFIG)
     lacking = [name for name in NEEDED if name not in config.columns]
     found = [f"columns.{name} is not mapped: name its column" for name in lacking]
-    if not config.indicators or not config.k_sweep:
-        found.append("indicators and k_sweep are needed here: add them, or use the command line")
+    if not config.indicators:
+        found.append("indicators are needed here: add them, or use the command line")
     raise_violations(f"{folder.name}/{CONFIG}", found)
+    if not config.k_sweep:
+        sweep = tuple(sorted({config.k, *SWEEP}))
+        config = replace(config, k_sweep=sweep, measures=(*config.measures, "k_sweep"))
     if not (folder / TRUTH).is_file():
         return _own_study(folder, config)
     truth, codes = load_household_truth(folder), tuple(sorted(counties))
@@ -114,7 +120,7 @@ def _own_study(folder: Path, config: HouseholdConfig) -> HouseholdStudy:
 
 
 def measure_groups(study: HouseholdStudy) -> pd.DataFrame:
-    """Measure everything by the groups of the configuration that name no county.
+    """Measure everything for everybody, by year, and by groups of the study that name no county.
 
     Returns
     -------
@@ -122,7 +128,8 @@ def measure_groups(study: HouseholdStudy) -> pd.DataFrame:
         As `measures.measure`; of a simulated survey with the column truth, the value in the whole
         population (missing for measures whose truth is not computed).
     """
-    groups = tuple(group for group in study.config.groups if "code" not in group) or ((),)
+    named = [group for group in study.config.groups if "code" not in group]
+    groups = tuple(dict.fromkeys([(), ("year",), *named]))
     result = measure(study.table, replace(study.config, groups=groups))
     if study.truth is None:
         return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.households.household_labels import NAMES as HOUSEHOLD_NAMES
-from analysis.labels import LANGUAGES, Texts
+from analysis.labels import Texts, in_language
 
 NAMES: Texts = {
     "intercept": {"en": "Intercept", "zh": "截距"},
@@ -129,9 +129,7 @@ def risk_texts(figure: str, lang: str) -> dict[str, str]:
     ValueError
         If the language is unknown.
     """
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
-    return {key: both[lang] for key, both in TEXTS[figure].items()}
+    return in_language(TEXTS[figure], lang)
 
 
 def risk_name(key: str, lang: str) -> str:

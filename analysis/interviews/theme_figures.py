@@ -27,7 +27,7 @@ from analysis.figure_style import (
 from analysis.geography import require_columns
 from analysis.interviews.saturation import ALL
 from analysis.interviews.themes import ActorNetwork
-from analysis.labels import LANGUAGES, Texts
+from analysis.labels import Texts, in_language
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,9 +119,7 @@ def figure_texts(figure: str, lang: str) -> dict[str, str]:
     ValueError
         If the language is unknown.
     """
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
-    return {key: both[lang] for key, both in TEXTS[figure].items()}
+    return in_language(TEXTS[figure], lang)
 
 
 def code_labels(codes: pd.DataFrame, lang: str) -> dict[str, str]:

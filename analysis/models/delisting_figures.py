@@ -24,7 +24,7 @@ from analysis.figure_style import (
     wrap_text,
 )
 from analysis.geography import require_columns
-from analysis.labels import LANGUAGES, unit_label
+from analysis.labels import in_language, unit_label
 from analysis.models.delisting import ESTIMATORS
 from analysis.models.delisting_design import DESIGNS, SPLIT_YEAR
 from analysis.schemas import label
@@ -235,9 +235,7 @@ def honest_plot(bounds: pd.DataFrame, lang: str, *, unit: str) -> Figure:
 
 
 def _texts(lang: str) -> dict[str, str]:
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
-    return {key: both[lang] for key, both in TEXTS.items()}
+    return in_language(TEXTS, lang)
 
 
 def _design(name: str, lang: str) -> str:

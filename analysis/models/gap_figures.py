@@ -24,7 +24,7 @@ from analysis.figure_style import (
     wrap_text,
 )
 from analysis.geography import require_columns
-from analysis.labels import LANGUAGES
+from analysis.labels import in_language
 from analysis.schemas import label
 
 if TYPE_CHECKING:
@@ -188,9 +188,7 @@ def convergence_plot(
 
 
 def _texts(lang: str) -> dict[str, str]:
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
-    return {key: both[lang] for key, both in TEXTS.items()}
+    return in_language(TEXTS, lang)
 
 
 def _only(table: pd.DataFrame, column: str) -> str:

@@ -21,7 +21,7 @@ from analysis.figure_style import (
     wrap_text,
 )
 from analysis.geography import require_columns
-from analysis.labels import LANGUAGES
+from analysis.labels import in_language
 from analysis.models.specification_labels import outcome_label, outcome_unit
 
 if TYPE_CHECKING:
@@ -106,9 +106,7 @@ def moderated_effects_plot(effects: pd.DataFrame, tests: pd.DataFrame, lang: str
 
 
 def _texts(lang: str) -> dict[str, str]:
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
-    return {key: both[lang] for key, both in TEXTS.items()}
+    return in_language(TEXTS, lang)
 
 
 def _level_rows(

@@ -27,7 +27,7 @@ from analysis.figure_style import (
     wrap_text,
 )
 from analysis.geography import require_columns
-from analysis.labels import LANGUAGES
+from analysis.labels import in_language
 from analysis.models.delisting import ESTIMATORS
 from analysis.models.delisting_design import DESIGNS
 from analysis.models.montecarlo import MonteCarlo, summarise
@@ -225,9 +225,7 @@ FIGURES = {
 
 
 def _texts(lang: str) -> dict[str, str]:
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
-    return {key: both[lang] for key, both in TEXTS.items()}
+    return in_language(TEXTS, lang)
 
 
 def _part(summary: pd.DataFrame, designs: list[str]) -> pd.DataFrame:

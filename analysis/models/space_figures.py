@@ -22,7 +22,7 @@ from analysis.figure_style import (
     wrap_text,
 )
 from analysis.geography import require_columns
-from analysis.labels import LANGUAGES, texts, unit_label
+from analysis.labels import in_language, texts, unit_label
 from analysis.models.spatial_effects import EFFECTS
 from analysis.models.spillover import RUNGS
 from analysis.schemas import label
@@ -210,9 +210,7 @@ def ring_plot(estimates: pd.DataFrame, lang: str) -> Figure:
 
 
 def _texts(lang: str) -> dict[str, str]:
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
-    return {key: both[lang] for key, both in TEXTS.items()}
+    return in_language(TEXTS, lang)
 
 
 def _name(variable: str, lang: str) -> str:

@@ -21,7 +21,7 @@ from analysis.figure_style import (
     wrap_text,
 )
 from analysis.geography import require_columns
-from analysis.labels import LANGUAGES, texts
+from analysis.labels import in_language, texts
 from analysis.maps import HATCH, HATCH_INK, NO_DATA, _draw_map
 from analysis.models.spatial_local import CLUSTERS
 from analysis.schemas import label
@@ -135,9 +135,7 @@ def lisa_maps(
 
 
 def _texts(lang: str) -> dict[str, str]:
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
-    return {key: both[lang] for key, both in TEXTS.items()}
+    return in_language(TEXTS, lang)
 
 
 def _note(text: dict[str, str], lang: str, level: float, joined: int) -> str:

@@ -25,7 +25,7 @@ from analysis.figure_style import (
     wrap_text,
 )
 from analysis.geography import require_columns
-from analysis.labels import LANGUAGES
+from analysis.labels import in_language
 from analysis.models.specification_labels import (
     DIMENSIONS,
     choice_label,
@@ -189,9 +189,7 @@ def curve_overview_plot(summary: pd.DataFrame, lang: str) -> Figure:
 
 
 def _texts(lang: str) -> dict[str, str]:
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
-    return {key: both[lang] for key, both in TEXTS.items()}
+    return in_language(TEXTS, lang)
 
 
 def _number(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from analysis.labels import LANGUAGES, Texts
+from analysis.labels import Texts, in_language
 
 NAMES: Texts = {
     "scope": {"en": "In scope", "zh": "相关段落"},
@@ -127,9 +127,7 @@ def figure_texts(figure: str, lang: str) -> dict[str, str]:
     ValueError
         If the language is unknown.
     """
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
-    return {key: both[lang] for key, both in TEXTS[figure].items()}
+    return in_language(TEXTS[figure], lang)
 
 
 def group_label(name: str, lang: str) -> str:

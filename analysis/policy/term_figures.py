@@ -24,7 +24,7 @@ from analysis.figure_style import (
     wrap_text,
 )
 from analysis.geography import require_columns
-from analysis.labels import LANGUAGES, Texts
+from analysis.labels import Texts, in_language
 from analysis.panel_input import raise_violations
 
 if TYPE_CHECKING:
@@ -212,9 +212,7 @@ def keyness_plot(
 
 
 def _texts(lang: str) -> dict[str, str]:
-    if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, got {lang!r}")
-    return {key: both[lang] for key, both in TEXTS.items()}
+    return in_language(TEXTS, lang)
 
 
 def _refuse_doubles(table: pd.DataFrame, keys: list[str], what: str) -> None:
