@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -53,9 +54,11 @@ def prevalence():
     return pd.DataFrame(rows, columns=["code_id", "case", "interviews", "of_interviews"])
 
 
-def display(frequencies, judgements=INPUTS.judgements):
+def display(frequencies, judgements=INPUTS.judgements, *, simulated=False):
     inputs = joint_inputs.JointInputs(INPUTS.indicators, judgements)
-    return joint_display.joint_display(STUDIES, frequencies, inputs, CLAIMS, profile="demo")
+    return joint_display.joint_display(
+        STUDIES, frequencies, inputs, CLAIMS, profile="demo", prevalence_simulated=simulated
+    )
 
 
 def county_panel(seed=3):
@@ -87,6 +90,9 @@ DRAWINGS: dict[str, Callable[[str], Figure]] = {
         MATRIX, lang, case_names=NAMES[lang], kinds=("countermeasure", "actor")
     ),
     "display": partial(display_figures.joint_display_plot, display(prevalence())),
+    "display simulated": partial(
+        display_figures.joint_display_plot, display(prevalence(), simulated=True)
+    ),
     "display without interviews": partial(display_figures.joint_display_plot, display(None)),
     "display judged": partial(display_figures.joint_display_plot, display(None, JUDGED)),
     "places": partial(place_plot, county_panel()),
@@ -170,6 +176,17 @@ def test_joint_display_draws_each_share_and_says_what_is_missing():
     assert sorted(t for t in texts if "/" in t and t[0].isdigit()) == sorted(counts)
 
 
+@pytest.mark.parametrize(("lang", "word"), [("en", "Simulated"), ("zh", "模拟")])
+def test_heads_say_where_the_interviews_are_simulated(lang, word):
+    for simulated in (False, True):
+        table = display(prevalence(), simulated=simulated)
+        heads = case_tables.joint_table(table, lang).frame.columns
+        assert any(head.startswith(word) for head in heads) == simulated
+        fig = display_figures.joint_display_plot(table, lang)
+        told = [t.replace("\n", " ") for t in words(fig) if "(%)" in t or "（%）" in t]
+        assert [word in head for head in told] == [simulated]
+
+
 def test_a_judgement_on_another_number_is_marked_as_outdated():
     joined = " ".join(words(display_figures.joint_display_plot(display(None, JUDGED), "en")))
     assert "contradicts" in joined
@@ -198,6 +215,29 @@ def test_places_are_drawn_at_their_ranks_and_the_anonymous_are_named():
     assert "Anonymous, not guessed: B Town, P County; W Town." in joined
 
 
+def test_places_tell_the_county_of_the_values_and_the_units_left_out():
+    frame = county_panel()
+    frame.loc[frame["code"].isin(["130601", "130602", "130603"]), "rural_2010"] = False
+    joined = " ".join(words(place_plot(frame, "en"))).replace("\n", " ")
+    assert "Rongcheng City (Shandong) (median of counties rural in 2010)" in joined
+    told = "Baoding City (Hebei): 5 units are shown, 3 left out as urban in 2010; units missing"
+    assert told in joined
+    told = "".join(words(place_plot(frame, "zh"))).replace("\n", "")
+    assert "山东省荣成市（2010年乡村县的中位数）" in told.replace(" ", "")
+    assert "河北省保定市：显示5个单位，3个因2010年" in told.replace(" ", "")
+
+
+def test_two_places_of_a_level_are_refused():
+    frame = county_panel()
+    two = STUDIES.cases.copy()
+    two.loc[two["case"] == "W", "county_code"] = "510001"
+    studies = replace(STUDIES, cases=two)
+    ranks, status = places.place_ranks(studies, frame), places.place_status(studies, frame)
+    with pytest.raises(ValueError, match="S, W are all known by their county"):
+        place_figures.places_plot(ranks, status, "en")
+    place_figures.places_plot(ranks[ranks["case"] != "S"], status, "en")
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -217,7 +257,6 @@ def test_what_cannot_be_drawn_is_refused(call, message):
 # --- tables
 
 TABLES: dict[str, Callable[[str], Table]] = {
-    "matrix": lambda lang: case_tables.town_matrix(MATRIX, lang, case_names=NAMES[lang]),
     "paths": lambda lang: case_tables.path_table(
         matrix.problem_paths(STUDIES), STUDIES.codes, lang, case_names=NAMES[lang]
     ),
@@ -242,9 +281,6 @@ def test_tables_can_be_saved_and_have_the_same_rows_in_both_languages(name, tmp_
 
 
 def test_tables_say_what_their_frames_hold():
-    towns = TABLES["matrix"]("en").frame
-    assert len(towns) == len(sharing.theme_sharing(MATRIX))
-    assert towns["Towns"].tolist() == sharing.theme_sharing(MATRIX)["n_cases"].tolist()
     shared = TABLES["sharing"]("en").frame.set_index("Grouping")["Problems"]
     assert shared.tolist()[:2] == ["4", "3–4"]
     duties = TABLES["duties"]("en").frame.set_index("Actors")

@@ -225,6 +225,16 @@ def test_b_town_moves_from_direct_management_to_governing_together():
         ties.tie_changes(STUDIES, "S")
 
 
+def test_rules_and_definitions_are_expected_and_not_observed():
+    """S Town: Art. 10 has branches lead villagers, the text defines the cooperative by founding."""
+    own = STUDIES.ties[(STUDIES.ties["case"] == "S") & (STUDIES.ties["source"] == "S.act.branch")]
+    status = own.set_index(["target", "relation"])["status"]
+    assert status["S.act.villager", "leads"] == status["S.act.coop", "founds"] == "expected"
+    assert status["S.act.coop", "leads"] == "observed"
+    degrees = by(ties.tie_degrees(STUDIES), "case", "scope", "node")["partners"]
+    assert degrees["S", "observed", "S.act.branch"] == 1  # the cooperative
+
+
 def test_what_is_proposed_is_not_measured_as_observed():
     measures = by(ties.tie_measures(STUDIES), "case", "phase", "scope")
     status = STUDIES.ties[(STUDIES.ties["case"] == "W")]["status"]

@@ -41,6 +41,8 @@ def test_status_of_the_four_towns():
     }  # fmt: skip
     assert table.loc["P", ["counties", "left_out", "status"]].tolist() == [1, 1, "shown"]
     assert table.loc["B", ["code", "counties", "status"]].tolist() == ["", 0, "anonymous"]
+    units = table.loc["P", ["unit_en", "unit_zh"]].tolist()
+    assert units == ["Baoding City (Hebei)", "河北省保定市"]
 
 
 def test_rank_is_the_share_below_with_ties_by_half():

@@ -194,6 +194,8 @@ BREACHES = [
     ("cases", "S", "county_code", "3710", "county asks for"),
     ("cases", "W", "prefecture_code", "1306", "anonymous asks for"),
     ("cases", "S", "county_code", "37108x", "county asks for"),
+    ("cases", "S", "place_en", "Rongcheng City", "place_en must begin with 'S Town, '"),
+    ("cases", "P", "place_zh", "河北省保定市", "place_zh end with 'P镇'"),
     ("ties", "B", "phase", "during", "phase 'during' is none of"),
     ("ties", "B", "target", "B.prob.infra", "is of kind problem"),
     ("ties", "B", "case", "S", "are not of one case"),

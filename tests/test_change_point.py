@@ -14,7 +14,12 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.policy.change_point import ChangePoint, change_point, change_point_table
+from analysis.policy.change_point import (
+    ChangePoint,
+    change_point,
+    change_point_table,
+    is_contiguous,
+)
 from analysis.policy.terms import family_counts, read_counts, read_lexicon
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "raw"
@@ -181,3 +186,9 @@ def test_the_real_series_change_when_policy_did() -> None:
         # no report of 2020: the change lies after that of 2019
         assert (row["year"], row["previous"], row["years_confident"]) == (2021, 2019, "2021")
         assert not rows["link", model]["found"]
+
+
+def test_a_set_of_years_with_gaps_is_no_interval():
+    assert is_contiguous("2019 2021", [2018, 2019, 2021, 2022])  # no report of 2020
+    assert not is_contiguous("2009 2011", range(2000, 2025))
+    assert not is_contiguous("", range(2000, 2025))

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from analysis import figure_style
 from analysis.diagrams import channels, layers, placing, text
 from analysis.diagrams.checks import geometry_faults
-from analysis.diagrams.layout import diagram_rows, lay_out
+from analysis.diagrams.layout import lay_out
 
 NAMES = [
     "Rural disease",
@@ -255,13 +255,6 @@ def test_the_page_grows_with_a_label():
     longer = NODES.assign(label=NODES["label"] + " and what follows from it in a poor village")
     assert lay_out(longer, EDGES).height_mm > lay_out(NODES, EDGES).height_mm + 5
     assert lay_out(longer, EDGES).width_mm == 180
-
-
-def test_the_rows_of_a_diagram_name_each_box_and_arrow_once():
-    rows = diagram_rows(lay_out(NODES, EDGES))
-    assert rows["element"].tolist() == ["box"] * 5 + ["arrow"] * 6
-    assert rows["label"].tolist()[:3] == NAMES[:3]
-    assert rows[["source", "target", "basis"]].values.tolist()[8] == ["c", "b", "analyst"]
 
 
 def test_the_same_tables_give_the_same_places_and_are_left_alone():

@@ -29,7 +29,7 @@ def test_lock_has_hashes_and_no_index_url():
 
 
 def test_every_dependency_says_why():
-    text = (ROOT / "pyproject.toml").read_text()
+    text = (ROOT / "pyproject.toml").read_text().partition("[tool.setuptools]")[0]
     lines = re.findall(r'^  "[A-Za-z][^"]+",.*$', text, flags=re.MULTILINE)
     assert len(lines) > 20
     assert [line for line in lines if "# " not in line] == []

@@ -21,16 +21,14 @@ from analysis.diagrams.drawing import Panel, draw
 from analysis.labels import LANGUAGES
 
 STUDIES = read_studies(Path(__file__).parents[1] / "data" / "raw" / "cases")
+FRAMEWORKS = list(dict.fromkeys(STUDIES.diagrams["figure"]))
 HANZI = re.compile("[一-鿿]")
 WORDS = {
     "en": ["poverty", "of", "revitalization", "government", "and", "institutionalization", "a"],
     "zh": ["脱贫", "攻坚", "，", "与", "乡村振兴", "（镇）", "协同治理机制"],
 }
 DRAWINGS: dict[str, Callable[[str], Figure]] = {
-    **{
-        name: partial(framework_figures.framework_figure, STUDIES, name)
-        for name in framework_figures.FRAMEWORKS
-    },
+    **{name: partial(framework_figures.framework_figure, STUDIES, name) for name in FRAMEWORKS},
     "governance": partial(framework_figures.governance_figure, STUDIES),
 }
 
@@ -55,7 +53,7 @@ def test_figures_can_be_saved_and_speak_one_language(name, tmp_path):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-@pytest.mark.parametrize("figure", framework_figures.FRAMEWORKS)
+@pytest.mark.parametrize("figure", FRAMEWORKS)
 def test_a_framework_shows_each_box_and_each_arrow_of_the_tables(figure, lang):
     diagram = framework_figures.framework_diagram(STUDIES, figure, lang)
     nodes = STUDIES.diagrams[STUDIES.diagrams["figure"] == figure]
@@ -115,9 +113,9 @@ def test_other_labels_give_no_fault(data, lang, longest):
         diagrams=relabelled(STUDIES.diagrams),
         relations=STUDIES.relations.assign(**{f"label_{lang}": data.draw(label)}),
     )
-    for figure in framework_figures.FRAMEWORKS:
+    for figure in FRAMEWORKS:
         assert geometry_faults(framework_figures.framework_diagram(studies, figure, lang)) == []
-    for case, phase in framework_figures.NETWORKS:
+    for case, phase in framework_figures.networks(studies):
         diagram = framework_figures.governance_network(studies, case, phase, lang)
         assert geometry_faults(diagram) == []
 
@@ -134,6 +132,25 @@ def test_networks_show_all_actors_and_ties_without_direction_have_no_head():
     assert ["B.act.towngov", "B.obj.projects"] in before.edges[["source", "target"]].values.tolist()
     assert "manages" in before.edges["relation"].tolist()
     assert "manages" not in after.edges["relation"].tolist()
+
+
+def test_a_network_per_town_and_phase_is_drawn_in_the_order_of_the_studies():
+    assert framework_figures.networks(STUDIES) == [
+        ("B", "before"), ("B", "after"), ("S", ""), ("W", ""),
+    ]  # fmt: skip
+    added = pd.concat(
+        [
+            STUDIES.ties.iloc[::-1],
+            STUDIES.ties.query("case == 'W'").assign(phase="after"),
+            STUDIES.ties.query("case == 'W'").assign(phase="before"),
+        ]
+    )
+    more = replace(STUDIES, ties=added.query("case != 'S'"))
+    joined = "\n".join(words(framework_figures.governance_figure(more, "en")))
+    for title in ("a  B Town, before", "b  B Town, after", "c  W Town, before", "d  W Town, after",
+                  "e  W Town"):  # fmt: skip
+        assert f"\n{title}\n" in f"\n{joined}\n"
+    assert "S Town" not in joined
 
 
 def test_the_legend_names_what_the_lines_rest_on_and_no_more():

@@ -93,6 +93,18 @@ def test_without_interviews_shares_are_missing_and_not_zero():
     assert table[["interviews", "of_interviews", "share", "share_low"]].isna().all().all()
 
 
+@pytest.mark.parametrize("counted", [True, False])
+def test_simulated_interviews_are_marked_where_there_are_any(counted):
+    frequencies = prevalence() if counted else None
+    inputs = (STUDIES, frequencies, INPUTS, CLAIMS)
+    tables = [
+        joint_display(*inputs, profile="census", prevalence_simulated=s) for s in (False, True)
+    ]
+    marks = [table["prevalence_simulated"] for table in tables]
+    assert [mark.dtype for mark in marks] == [bool, bool]
+    assert [mark.all() for mark in marks] == [mark.any() for mark in marks] == [False, counted]
+
+
 @pytest.mark.parametrize(
     ("frame", "message"),
     [

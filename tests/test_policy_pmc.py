@@ -1,5 +1,6 @@
 """Scores of policy texts: counting by hand, and how rankings answer to other choices."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -134,7 +135,10 @@ def test_shares_and_ranks_add_up(values):
 
 
 def test_faulty_variables_are_refused_with_all_their_faults(tmp_path):
+    shutil.copy(RAW / "instruments.csv", tmp_path)
     table = VARIABLES.copy()
+    misspelt = table.index[table["kind"] == "code"][-1]
+    table.loc[misspelt, "value"] = "supply.monney"
     table.loc[0, "kind"] = "regex"
     table.loc[1, "label_zh"] = ""
     table.loc[8, "value"] = "industries"
@@ -143,6 +147,7 @@ def test_faulty_variables_are_refused_with_all_their_faults(tmp_path):
     with pytest.raises(ValueError) as caught:
         pmc.read_variables(tmp_path)
     message = str(caught.value)
+    assert f"row {misspelt + 2}, column 'value': 'supply.monney' is no code of" in message
     for part in ("row 2, column 'kind': 'regex'", "row 3, column 'label_zh'",
                  "row 10, column 'value': 'industries'",
                  "row 5, column 'variable': 'encouragement' stands above"):  # fmt: skip

@@ -34,8 +34,11 @@ def test_every_verb_that_the_readme_shows_exists():
     assert {"reproduce", "test", "lab"} <= verbs
     assert [verb for verb in verbs if not re.search(rf"^{verb}:", makefile, flags=re.M)] == []
     known = {command.name for command in app.registered_commands} | {"interviews"}
+    commands = TEXT.replace("\\\n", " ").splitlines()
     shown = [
-        shlex.split(line)[3] for line in TEXT.splitlines() if line.startswith(".venv/bin/python -m")
+        shlex.split(line)[3]
+        for line in commands
+        if line.startswith(".venv/bin/python -m analysis ")
     ]
     assert set(shown) <= known
     assert shown

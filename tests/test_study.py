@@ -148,7 +148,8 @@ def project(own):
     root = own.parents[3]
     (root / "notebooks").mkdir()
     shutil.copy(ROOT / "notebooks" / "10_import_interviews.ipynb", root / "notebooks")
-    shutil.copytree(ROOT / "data" / "raw" / "cases", root / "data" / "raw" / "cases")
+    for name in ("cases", "boundaries", "facts"):
+        shutil.copytree(ROOT / "data" / "raw" / name, root / "data" / "raw" / name)
     shutil.copy(ROOT / "parameters.yml", root)
     return root
 

@@ -30,39 +30,6 @@ GROUPINGS = {
 }
 
 
-def town_matrix(
-    matrix: pd.DataFrame, lang: str, *, case_names: Mapping[str, str] | None = None
-) -> Table:
-    """Table of themes by town, with the codes of each town written out.
-
-    Parameters
-    ----------
-    matrix : DataFrame
-        From `matrix.matrix_codes`.
-    lang : str
-        `en` or `zh`.
-    case_names : mapping, optional
-        Names of towns in the language; their ids otherwise.
-    """
-    zh, names, text = lang == "zh", case_names or {}, matrix_figures.TEXTS
-    joint, key = "；" if zh else "; ", ["kind", "theme", f"theme_label_{lang}"]
-    cells = matrix.groupby([*key, "case"], sort=False)[f"label_{lang}"].agg(joint.join)
-    wide = cells.unstack("case").reindex(columns=list(dict.fromkeys(matrix["case"])))
-    wide = wide.reindex(pd.MultiIndex.from_frame(matrix[key].drop_duplicates()))
-    frame = pd.DataFrame(
-        {
-            "类别" if zh else "Kind": [text[kind][lang] for kind, _, _ in wide.index],
-            "主题" if zh else "Theme": [
-                label or text["no_theme"][lang] for _, _, label in wide.index
-            ],
-            **{names.get(str(case), str(case)): wide[case].to_numpy() for case in wide},
-            "提及的镇数" if zh else "Towns": wide.notna().sum(axis=1).to_numpy(),
-        }
-    )
-    caption = "四镇比较" if zh else "The four towns compared"
-    return Table(frame, caption, text["labels_note"][lang])
-
-
 def path_table(
     paths: pd.DataFrame, codes: pd.DataFrame, lang: str, *, case_names: Mapping[str, str]
 ) -> Table:
@@ -199,6 +166,8 @@ def joint_table(display: pd.DataFrame, lang: str) -> Table:
         if zh
         else ["Kind", "Theme", "Studies", "Interviews", "of", "Share (%)", "95% low", "95% high"]
     )
+    if display["prevalence_simulated"].any():
+        heads[3] = "模拟访谈数" if zh else "Simulated interviews"
     columns = ["kind", f"label_{lang}", "cases", "interviews", "of_interviews", "share",
                "share_low", "share_high"]  # fmt: skip
     rows = display.to_dict("records")

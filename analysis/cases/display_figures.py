@@ -39,6 +39,10 @@ TEXTS: dict[str, dict[str, str]] = {
     "head_theme": {"en": "Theme", "zh": "主题"},
     "head_cases": {"en": "Named\nby", "zh": "提及的\n研究"},
     "head_share": {"en": "Interviews with\nthe theme (%)", "zh": "出现该主题的\n访谈（%）"},
+    "head_share_simulated": {
+        "en": "Simulated interviews\nwith the theme (%)",
+        "zh": "出现该主题的\n模拟访谈（%）",
+    },
     "head_number": {"en": "County number, 95% interval", "zh": "县级数值，95% 置信区间"},
     "head_expected": {"en": "If\nso*", "zh": "预期\n符号*"},
     "head_judgement": {"en": "Judgement", "zh": "判断"},
@@ -61,12 +65,13 @@ TEXTS: dict[str, dict[str, str]] = {
         "interviews held; participants were chosen, the share estimates no population. County "
         "numbers describe counties of the country, none of them the four towns; gap: poverty "
         "counties less other counties of the same province that started alike. * Sign that "
-        "the number would have if what the theme says held there. Judgements are written by "
-        "persons, never computed; a theme without a county number is silence, not support.",
+        "the number would have if what the theme says held there (?: none follows), declared "
+        "when the numbers were known. Judgements are written by persons, never computed; a theme "
+        "without a county number is silence, not support.",
         "zh": "访谈：比例及 95% Wilson 区间，数字为出现该主题的访谈数／访谈总数；受访者有意选取，"
         "比例不推断总体。县级数值反映全国各县，并非四镇所在地；差距指贫困县与同省起点"
-        "相近的其他县之差。* 若该主题所述在贫困县成立，数值应有的符号。判断由人撰写，"
-        "从不自动计算；没有县级数值的主题是沉默，不是支持。",
+        "相近的其他县之差。* 若该主题所述在贫困县成立，数值应有的符号（?：无从推断）；"
+        "声明时数值已知。判断由人撰写，从不自动计算；没有县级数值的主题是沉默，不是支持。",
     },
 }
 THEME, CASES, SHARE, NUMBER, EXPECTED, JUDGEMENT = 0.8, 46.0, 58.0, 94.0, 152.5, 159.0
@@ -99,9 +104,10 @@ def joint_display_plot(
     """
     text = in_language(TEXTS, lang)
     columns = ["theme", "kind", f"label_{lang}", "cases", "interviews", "of_interviews", "share",
-               "share_low", "share_high", "prevalence_status", f"indicator_{lang}", "expected",
-               "estimate", "ci_low", "ci_high", "unit", "indicator_simulated", "indicator_status",
-               "judgement", "judgement_status"]  # fmt: skip
+               "share_low", "share_high", "prevalence_status", "prevalence_simulated",
+               f"indicator_{lang}", "expected", "estimate", "ci_low", "ci_high", "unit",
+               "indicator_simulated", "indicator_status", "judgement",
+               "judgement_status"]  # fmt: skip
     require_columns(display, columns, "joint display")
     if display.empty:
         raise ValueError("joint display: no row to draw")
@@ -112,7 +118,8 @@ def joint_display_plot(
     with style():
         tall = top + bands + sum(_group_height(cells) for _, cells, _ in groups) + 1
         fig, ax = blank_sheet(tall, text["note"])
-        names = ("theme", "cases", "share", "number", "expected", "judgement")
+        share = "share_simulated" if display["prevalence_simulated"].any() else "share"
+        names = ("theme", "cases", share, "number", "expected", "judgement")
         places = (THEME, CASES, SHARE, NUMBER, EXPECTED, JUDGEMENT)
         heads(ax, top - 3.6, places, [text[f"head_{name}"] for name in names])
         _scale(ax, top)

@@ -37,6 +37,7 @@ def joint_display(
     claims: Mapping[str, Mapping[str, Any]],
     *,
     profile: str,
+    prevalence_simulated: bool = False,
     kinds: Sequence[str] = STAGES,
 ) -> pd.DataFrame:
     """Put studies, interviews, county numbers and judgements of each theme side by side.
@@ -53,6 +54,8 @@ def joint_display(
         Claims by key, each with value, se, ci_low, ci_high, n, unit, step, simulated where known.
     profile : str
         Only judgements about numbers of this profile apply.
+    prevalence_simulated : bool
+        Whether the interviews behind `prevalence` are simulated.
     kinds : sequence of str
         Kinds of themes to show.
 
@@ -63,17 +66,19 @@ def joint_display(
         label_zh, n_cases, cases, codes (ids, parted by ``;``); interviews, of_interviews, share,
         share_low, share_high (%, 95 % Wilson over all interviews), of these naming_interviews of
         naming_of in the towns whose studies name the theme, prevalence_status (``counted`` or
-        ``no_interviews``); indicator, indicator_en, indicator_zh, expected, why_en, why_zh, claim,
-        estimate, se, ci_low, ci_high, n, unit, step, indicator_simulated, indicator_status
-        (``available``, ``not_in_profile``, ``none_declared``); judgement (`FITS` or
-        ``not_judged``), judgement_status (draft, final, ``outdated`` where the estimate is no
-        longer the one judged, else empty), judge, judged_on, reason.
+        ``no_interviews``), prevalence_simulated (false without interviews); indicator,
+        indicator_en, indicator_zh, expected, why_en, why_zh, claim, estimate, se, ci_low, ci_high,
+        n, unit, step, indicator_simulated, indicator_status (``available``, ``not_in_profile``,
+        ``none_declared``); judgement (`FITS` or ``not_judged``), judgement_status (draft, final,
+        ``outdated`` where the estimate is no longer the one judged, else empty), judge, judged_on,
+        reason.
     """
     matrix = matrix_codes(studies)
     themes = theme_sharing(matrix).drop(columns=["codes", "standing"])
     members = matrix.groupby("theme")["code"].agg(";".join)
     themes = themes[themes["kind"].isin(kinds)].assign(codes=lambda t: t["theme"].map(members))
     counted = themes.join(_prevalence(themes, prevalence))
+    counted["prevalence_simulated"] = prevalence_simulated and prevalence is not None
     rows = counted.merge(_numbers(inputs.indicators, claims), on="theme", how="left")
     rows["indicator_status"] = rows["indicator_status"].fillna("none_declared")
     texts = ["indicator", "indicator_en", "indicator_zh", "expected", "why_en", "why_zh", "claim",

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from analysis.cases.study_tables import DIMENSIONS
 from analysis.interviews.chains import STAGES, chain_paths
 
 if TYPE_CHECKING:
     from analysis.cases.studies import Studies
 
 KINDS = (*STAGES, "actor")
-DIMENSIONS = ("industry", "talent", "culture", "ecology", "organization")
 BASES = ("explicit", "coded", "order", "analyst")  # from what a study says to what we read
 NOBODY = "none_named"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.cases.matrix import DIMENSIONS, KINDS
+from analysis.cases.matrix import KINDS
 from analysis.cases.sheets import (
     BAND_MM,
     LINE_MM,
@@ -22,6 +22,7 @@ from analysis.cases.sheets import (
     put,
     rule,
 )
+from analysis.cases.study_tables import DIMENSIONS
 from analysis.figure_style import GREY, INK, PALETTE, SMALL_SIZE, style
 from analysis.geography import require_columns
 from analysis.labels import in_language

@@ -38,7 +38,10 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "{place}: counties of the prefecture (n = {n})",
         "zh": "{place}：所在地市各县（n = {n}）",
     },
-    "values": {"en": "{place}\n(national median)", "zh": "{place}\n（全国中位数）"},
+    "values": {
+        "en": "{county}\n(median of counties rural in 2010)",
+        "zh": "{county}\n（2010 年乡村县的中位数）",
+    },
     "none": {
         "en": "No census row of a county that a study names in this profile",
         "zh": "本配置中没有研究所指县的普查数据",
@@ -46,6 +49,12 @@ TEXTS: dict[str, dict[str, str]] = {
     "anonymous": {
         "en": "Anonymous, not guessed: {places}.",
         "zh": "匿名，不作猜测：{places}。",
+    },
+    "units": {
+        "en": "{unit}: {shown} units are shown, {left_out} left out as urban in 2010; units "
+        "missing from the panel are not counted.",
+        "zh": "{unit}：显示 {shown} 个单位，{left_out} 个因 2010 年属城市而未显示；"
+        "面板中缺失的单位不计。",
     },
     "and": {"en": "; ", "zh": "；"},
     "note": {
@@ -83,15 +92,18 @@ def places_plot(
     Raises
     ------
     ValueError
-        If the language is unknown or a column is missing.
+        If the language is unknown, a column is missing, or two places are of one level: marks tell
+        levels apart, not places.
     """
     from matplotlib.figure import Figure
 
     text = in_language(TEXTS, lang)
     columns = ["case", "level", "year", "variable", "value", "percentile", "national_median"]
     require_columns(ranks, columns, "ranks of places")
-    require_columns(places, ["case", "status", f"place_{lang}", "counties"], "places")
+    named = ["case", "level", "status", f"place_{lang}", f"unit_{lang}", "counties", "left_out"]
+    require_columns(places, named, "places")
     shown = ranks[ranks["year"] == (ranks["year"].max() if year is None else year)]
+    _check_one_of_each_level(shown)
     variables = list(dict.fromkeys(shown["variable"]))
     with style():
         size = figure_size(DOUBLE_COLUMN_MM, 34 + 6.2 * max(len(variables), 2))
@@ -110,9 +122,23 @@ def places_plot(
     return fig
 
 
+def _check_one_of_each_level(shown: pd.DataFrame) -> None:
+    for level, cases in shown.groupby("level")["case"].unique().items():
+        if len(cases) > 1:
+            raise ValueError(
+                f"ranks of places: {', '.join(cases)} are all known by their {level}, whose marks "
+                "would look alike; draw a figure for each"
+            )
+
+
 def _note(places: pd.DataFrame, text: Mapping[str, str], lang: str) -> str:
     hidden = places.loc[places["status"] == "anonymous", f"place_{lang}"]
-    told = [text["anonymous"].format(places=text["and"].join(hidden))] if len(hidden) else []
+    wide = places[(places["level"] == "prefecture") & (places["status"] == "shown")]
+    told = [
+        text["units"].format(unit=p[f"unit_{lang}"], shown=p["counties"], left_out=p["left_out"])
+        for p in wide.to_dict("records")
+    ]
+    told += [text["anonymous"].format(places=text["and"].join(hidden))] if len(hidden) else []
     return ("" if lang == "zh" else " ").join([text["note"], *told])
 
 
@@ -142,9 +168,9 @@ def _values(
     ax: Axes, shown: pd.DataFrame, variables: list[str], places: pd.DataFrame,
     text: Mapping[str, str], lang: str,
 ) -> None:  # fmt: skip
-    """Write the values of each single county, with the national medians, right of the rows."""
+    """Write the values of the county, if one is known, with the medians, right of the rows."""
     single = shown[shown["level"] == "county"]
-    for case, part in list(single.groupby("case", sort=False))[:1]:
+    for case, part in single.groupby("case", sort=False):
         values = part.set_index("variable").reindex(variables)
         side = ax.twinx()
         side.set_ylim(ax.get_ylim())
@@ -153,7 +179,7 @@ def _values(
             for v, m in zip(values["value"], values["national_median"], strict=True)
         ])  # fmt: skip
         side.tick_params(length=0)
-        head = text["values"].format(place=places[f"place_{lang}"][str(case)])
+        head = text["values"].format(county=places[f"unit_{lang}"][str(case)])
         side.annotate(
             wrap_text(head, 40), (1, 1), xytext=(4, 2), xycoords="axes fraction", va="bottom",
             textcoords="offset points", fontsize=SMALL_SIZE, color=INK,

@@ -1,8 +1,10 @@
 """Where a study names its county: that county's census row beside all rural counties.
 
 Two of the four studies hide their county under a letter; they stay hidden here, and nothing is
-guessed from what else they tell. One names its county, one its prefecture, whose counties are all
-shown because the town may lie in any of them.
+guessed from what else they tell. One names its county, one its prefecture: the town may lie in
+any of its counties, so all are shown that were rural in 2010 and are in the panel. `place_status`
+counts those (`counties`) and those left out as urban (`left_out`); units missing from the panel
+are in neither number.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ VARIABLES = (
     "toilet",
 )  # fmt: skip
 LEVELS = {6: "county", 4: "prefecture", 0: "anonymous"}  # by digits of the code
-PLACE_COLUMNS = ["case", "place_en", "place_zh", "county_code", "prefecture_code"]
+PLACE_COLUMNS = ["case", "name_en", "name_zh", "place_en", "place_zh", "county_code",
+                 "prefecture_code"]  # fmt: skip
 
 
 def place_status(
@@ -35,7 +38,8 @@ def place_status(
     Parameters
     ----------
     studies : Studies
-        cases: case, place_en, place_zh, county_code, prefecture_code (empty: anonymous).
+        cases: case, name_en, name_zh, place_en, place_zh, county_code, prefecture_code (empty:
+        anonymous).
     panel : DataFrame
         County panel: code, name, year, rural_2010 and `variables`. A panel without any of these (a
         simulated one) holds no census row: simulated numbers say nothing of a real county.
@@ -45,9 +49,10 @@ def place_status(
     Returns
     -------
     DataFrame
-        case, level (county, prefecture, anonymous), place_en, place_zh, code, counties (units of
-        the place in the panel that were rural in 2010), left_out (its other units), status
-        (``shown``, ``anonymous``: not guessed, ``not_available``: no census row in this profile).
+        case, level (county, prefecture, anonymous), place_en, place_zh, unit_en, unit_zh (place
+        without the town), code, counties (units of the place in the panel that were rural in
+        2010), left_out (its other units in the panel, urban in 2010), status (``shown``,
+        ``anonymous``: not guessed, ``not_available``: no census row in this profile).
 
     Raises
     ------
@@ -64,9 +69,12 @@ def place_status(
         rural = int(inside["rural_2010"].sum())
         status = "shown" if rural else ("not_available" if code else "anonymous")
         level = LEVELS[len(code)]
-        named = [case["case"], level, case["place_en"], case["place_zh"], code]
-        rows.append([*named, rural, len(inside) - rural, status])
-    columns = ["case", "level", "place_en", "place_zh", "code", "counties", "left_out", "status"]
+        names = [case["place_en"], case["place_zh"],
+                 case["place_en"].removeprefix(f"{case['name_en']}, "),
+                 case["place_zh"].removesuffix(case["name_zh"])]  # fmt: skip
+        rows.append([case["case"], level, *names, code, rural, len(inside) - rural, status])
+    columns = ["case", "level", "place_en", "place_zh", "unit_en", "unit_zh", "code", "counties",
+               "left_out", "status"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
 

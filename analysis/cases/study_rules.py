@@ -150,6 +150,11 @@ def _places(frames: Frames) -> Iterator[tuple[str, int, str]]:
                 f"{known} asks for a county_code, prefecture_code of {digits} digits, not {codes}"
             )
             yield "cases", row, f"place_known: {rule}"
+        town = f"{case['name_en']}, "
+        sound = case["place_en"].startswith(town) and case["place_zh"].endswith(case["name_zh"])
+        if case["place_known"] in DIGITS and not sound:
+            rule = f"place_en must begin with {town!r}, place_zh end with {case['name_zh']!r}"
+            yield "cases", row, f"{rule}; a figure names the place without the town"
 
 
 def _labels_and_lines(frames: Frames) -> Iterator[tuple[str, int, str]]:

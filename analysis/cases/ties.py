@@ -2,7 +2,8 @@
 
 A handful of actors and ties read from one abstract carries few measures: how many, how dense, how
 mutual, who has most partners, and what changed between two phases. What a study observes is kept
-apart from what it expects or proposes. Nothing is tested and towns are not ranked.
+apart from what it proposes and from what it, a rule or a general definition expects. Nothing is
+tested and towns are not ranked.
 """
 
 from __future__ import annotations

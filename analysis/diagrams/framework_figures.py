@@ -6,6 +6,8 @@ Source of the frameworks: Zhai, Yang, Zhang & Guo (2021), doi:10.33788/rcis.73.1
 
 from __future__ import annotations
 
+from itertools import product
+from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 
     from analysis.cases.studies import Studies
 
-FRAMEWORKS = ("fig1", "fig2", "fig3", "fig4", "fig5")
-NETWORKS = (("B", "before"), ("B", "after"), ("S", ""), ("W", ""))  # panels, in their order
+PHASES = ("before", "after", "")
 TEXTS: Texts = {
     "framework": {
         "en": "After Zhai et al. (2021), their figure {number}, drawn anew from what the text "
@@ -117,8 +118,14 @@ def governance_network(
     return lay_out(boxes, _with_relations(ties, studies, lang), width_mm=width_mm, down=down)
 
 
+def networks(studies: Studies) -> list[tuple[str, str]]:
+    """Return case and phase of each network: cases in their order, before ahead of after."""
+    known = set(studies.ties[["case", "phase"]].itertuples(index=False, name=None))
+    return [pair for pair in product(studies.cases["case"], PHASES) if pair in known]
+
+
 def governance_figure(studies: Studies, lang: str) -> Figure:
-    """Draw the networks of the towns as panels: B Town before and after, S Town, W Town.
+    """Draw the network of each town and phase that has ties as a panel of its own.
 
     Parameters
     ----------
@@ -126,8 +133,8 @@ def governance_figure(studies: Studies, lang: str) -> Figure:
         As `governance_network`; also the table cases.
     """
     names = studies.cases.set_index("case")[f"name_{lang}"]
-    panels = []
-    for letter, (case, phase) in zip("abcd", NETWORKS, strict=True):
+    panels, found = [], networks(studies)
+    for letter, (case, phase) in zip(ascii_lowercase[: len(found)], found, strict=True):
         title = TEXTS[phase][lang].format(case=names[case])
         panels.append(Panel(f"{letter}  {title}", _narrowest(studies, case, phase, lang)))
     return draw(panels, lang, note=TEXTS["governance"][lang])

@@ -101,22 +101,6 @@ def lay_out(
     return _transposed(diagram, placed.columns.end) if rows else diagram
 
 
-def diagram_rows(diagram: Diagram) -> pd.DataFrame:
-    """Return what a diagram shows, without places: the data beside a figure.
-
-    Returns
-    -------
-    DataFrame
-        element (box or arrow), source, target, label, relation, basis, status; a box has its id as
-        source and nothing in target, relation, basis and status.
-    """
-    boxes = diagram.nodes.rename(columns={"node": "source"}).assign(element="box")
-    arrows = diagram.edges.assign(element="arrow")
-    columns = ["element", "source", "target", "label", "relation", "basis", "status"]
-    rows = pd.concat([boxes, arrows], ignore_index=True).reindex(columns=columns).fillna("")
-    return rows.assign(label=[" ".join(label.split()) for label in rows["label"]])
-
-
 def _placed(
     nodes: pd.DataFrame, edges: pd.DataFrame, graph: Graph, page_mm: float, down: bool | None
 ) -> tuple[bool, Placed]:

@@ -9,6 +9,7 @@ does, so a change found is a departure from a constant rate, dated as if it were
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -185,6 +186,12 @@ def change_point_table(
             )
     whole = {c: "Int64" for c in ("year", "previous", "year_low", "year_high")}
     return pd.DataFrame(rows).astype(whole)
+
+
+def is_contiguous(years_confident: str, observed: Iterable[int]) -> bool:
+    """Return whether a set of years, joined by blanks, has no observed year missing inside."""
+    years = {int(year) for year in years_confident.split()}
+    return all(y in years for y in observed if min(years) <= y <= max(years)) if years else False
 
 
 def _faults(series: pd.DataFrame, model: str, alpha: float, simulations: int) -> list[str]:

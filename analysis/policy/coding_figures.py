@@ -61,20 +61,19 @@ def instrument_heatmap(table: pd.DataFrame, lang: str) -> Figure:
     text = figure_texts("instrument_heatmap", lang)
     groups = sorted(set(table["group"]), key=lambda g: [*GROUP_LABELS, g].index(g))
     lines = -(-len(groups) // PANEL_COLUMNS)
-    shown = table[(table["instrument"] != NONE) | (table["revitalization"] != NONE)]
     with style():
         fig = Figure(figsize=figure_size(DOUBLE_COLUMN_MM, 54 * lines + 26), layout="constrained")
         axes = fig.subplots(lines, PANEL_COLUMNS, sharex=True, sharey=True, squeeze=False)
         for ax, group in zip(axes.flat, groups, strict=False):
             own = table[table["group"] == group]
-            mesh = _instrument_cells(ax, own, float(shown["share"].max()))
+            mesh = _instrument_cells(ax, own, float(table["share"].max()))
             size = int(own["segments"].iloc[0])
             title = text["panel"].format(group=group_label(group, lang), n=size)
             ax.set_title("\n".join(wrap_text(part, 32) for part in title.split("\n")))
         for ax in axes.flat[len(groups) :]:
             ax.set_axis_off()
         _axis_names(axes, lang)
-        fig.colorbar(mesh, ax=axes, label=text["share"], fraction=0.03, shrink=0.6, extend="max")
+        fig.colorbar(mesh, ax=axes, label=text["share"], fraction=0.03, shrink=0.6)
         add_note(fig, text["note"])
     return fig
 

@@ -57,10 +57,9 @@ TEXTS: dict[str, Texts] = {
         "note": {
             "en": "n: sentences in scope; numbers: sentences with both classes. A sentence may "
             "have several classes, so shares do not add up. Coded by a dictionary of words, whose "
-            "errors are measured on a labelled sample; colours leave out what has no class on "
-            "either axis, which has the darkest one.",
+            "errors are measured on a labelled sample.",
             "zh": "n：相关句子数；数字：同时属于两类的句子数。一句可属多类，故比例之和不为 100%。"
-            "由词典编码，其误差以标注样本测得；色阶不含两轴均无类别的句子，该格取最深色。",
+            "由词典编码，其误差以标注样本测得。",
         },
     },
     "quality_plot": {
@@ -85,8 +84,8 @@ TEXTS: dict[str, Texts] = {
         "lift": {"en": "Observed / expected by chance", "zh": "观测数／随机期望数"},
         "all": {"en": "all terms", "zh": "全部词语"},
         "without_linkage_terms": {
-            "en": "set phrases of linkage taken out",
-            "zh": "剔除衔接类固定表述",
+            "en": "without the terms of linkage",
+            "zh": "剔除衔接类词语",
         },
         "within": {"en": "{terms}, chance within texts", "zh": "{terms}，按文本内随机"},
         "note": {

@@ -19,7 +19,7 @@ import pandas as pd
 
 from analysis.geography import require_columns
 from analysis.panel_input import raise_violations
-from analysis.policy.coding import CODED
+from analysis.policy.coding import CODED, DICTIONARY, read_dictionary
 
 VARIABLES = "pmc_variables.csv"
 VARIABLE_COLUMNS = ["main", "variable", "kind", "value", "label_en", "label_zh"]
@@ -57,10 +57,10 @@ def read_variables(folder: Path) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        Lists missing columns, empty cells, unknown kinds and classes and variables that stand
-        twice under a main variable, with row.
+        Lists missing columns, empty cells, unknown kinds, classes and codes, and variables that
+        stand twice under a main variable, with row.
     """
-    path = folder / VARIABLES
+    path, codes = folder / VARIABLES, set(read_dictionary(folder)["code"])
     table = pd.read_csv(path, dtype="str", keep_default_na=False)
     absent = [c for c in VARIABLE_COLUMNS if c not in table]
     raise_violations(path.name, [f"column '{c}' is missing: add it" for c in absent])
@@ -71,6 +71,8 @@ def read_variables(folder: Path) -> pd.DataFrame:
             ("kind", ~table["kind"].isin(KINDS), f"must be one of {', '.join(KINDS)}: correct it"),
             ("value", (table["kind"] == "class") & ~table["value"].isin(CODED),
              f"must be one of {', '.join(CODED)}: correct it"),
+            ("value", (table["kind"] == "code") & ~table["value"].isin(codes),
+             f"is no code of {DICTIONARY}: correct it"),
             ("variable", table.duplicated(["main", "variable"]), "stands above: remove one"),
         ]
         for row in np.flatnonzero(wrong) + 2
@@ -105,7 +107,7 @@ def variable_hits(
     Raises
     ------
     ValueError
-        If a column is missing, a text has no segment in scope, or a code is nowhere known.
+        If a column is missing or a text has no segment in scope.
     """
     require_columns(segments, ["doc_id", "segment", "text"], "segments")
     require_columns(flags, ["doc_id", "segment", "scope", "codes", *CODED], "flags")

@@ -1,7 +1,8 @@
 """What the counts of terms rest on: bursts within texts, and matching without a segmenter.
 
 Measured on the 57 texts and 65 terms: jieba with its own dictionary brings 1,925 of 3,727 plain
-matches out as words and 47 terms never; 6 matches lie across two of its words.
+matches (3,029 without overlap) out as words and 47 terms never; 6 matches lie across two of its
+words.
 """
 
 from __future__ import annotations
