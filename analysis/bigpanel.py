@@ -104,7 +104,7 @@ def big_panel_fit(
     Parameters
     ----------
     source : str or Path
-        Parquet file, folder (all parquet files below it) or glob pattern; if `connection` is
+        Parquet file, folder (all below it but hidden folders) or glob pattern; if `connection` is
         given, the name of its table or view.
     y, x : str, sequence of str
         Numeric or boolean columns.

@@ -8,6 +8,7 @@ database has one row per period, per pattern of presence, or none at all.
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from analysis.panel_input import raise_violations
 
 UNIT = 2.0**62
 """Integer that stands for 1; sums are 128-bit, so 2^64 rows cannot overflow."""
@@ -75,12 +78,24 @@ def quoted(name: str) -> str:
 
 
 def from_clause(source: str | Path, *, is_table: bool) -> str:
-    """Return what stands after FROM: a table of the connection, a file, a folder or a pattern."""
+    """Return what stands after FROM: a table of the connection, a file, a folder or a pattern.
+
+    Of a folder, every parquet file below it counts, but none in a hidden folder.
+    """
     if is_table:
         return quoted(str(source))
     path = Path(source)
-    pattern = str(path / "**" / "*.parquet") if path.is_dir() else str(source)
-    return "read_parquet('" + pattern.replace("'", "''") + "')"
+    if not path.is_dir():
+        return f"read_parquet({_literal(str(source))})"
+    below = sorted(path.rglob("*.parquet"))
+    shown = [p for p in below if not any(n.startswith(".") for n in p.relative_to(path).parts)]
+    if not shown:
+        raise_violations("the panel", [f"{path}: no parquet file below it: mend the path"])
+    return f"read_parquet([{', '.join(_literal(glob.escape(str(p))) for p in shown)}])"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def number(value: float) -> str:

@@ -186,6 +186,20 @@ def test_same_bytes_for_any_threads_order_and_files(tmp_path, weights):
         assert content(fit(parts, threads=threads, **options)) == want
 
 
+def test_hidden_folders_and_an_empty_one_do_not_count(tmp_path):
+    frame = simulated(200, 4)
+    want = content(fit(saved(frame, tmp_path)))
+    folder = tmp_path / "it's [1]" / ".cache"
+    for name in (".read", "part=1/.read", "part=1"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        saved(frame, folder / name)
+    assert content(fit(folder)) == want
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ValueError, match="no parquet file below it"):
+        fit(empty)
+
+
 @pytest.mark.slow
 def test_same_bytes_when_memory_is_short(tmp_path):
     path = saved(simulated(1_000_000, 4, keep=0.9), tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,12 @@ SAMPLE = pd.DataFrame({
         ({"income": np.nan}, "column 'income': always missing"),
         ({"income": [-5.0, *[1.0] * 15]}, "column 'income': 1 negative incomes"),
         ({"income": [6e9, *[1.0] * 15]}, "1 incomes above 5,000,000,000"),
+        ({"income": [-6e9, *[1.0] * 15]}, "1 incomes below -5,000,000,000"),
+        ({"income": [np.inf, *[1.0] * 15]}, "1 incomes above 5,000,000,000"),
+        (
+            {"weight": [1e12, *[1.0] * 15]},
+            "column 'weight x persons': the least weight, 2, vanishes beside the largest, 2e+12",
+        ),
         ({"income": "12"}, "column 'income': string is no number"),
         ({"d2": "yes"}, "column 'd2': compared with 1, but its type is string"),
         ({"fpc": 2}, "1 strata have more primary units in the sample than it says; first: 1"),
@@ -83,6 +90,36 @@ def test_households_that_serve_as_units_lie_in_one_stratum() -> None:
     table = ibis.memtable(SAMPLE.assign(household=[1, 2, 3, 4] * 4))
     with pytest.raises(ValueError, match="column 'household': 4 primary units in two strata"):
         measure(table, parse_config({"columns": columns}))
+
+
+def test_counties_may_number_their_households_alike() -> None:
+    columns = {name: name for name in ("household", "code", "stratum", "income")}
+    frame = SAMPLE.assign(
+        household=[*range(8)] * 2, code=[1] * 8 + [2] * 8, stratum=[1] * 8 + [2] * 8
+    )
+    result = measure(ibis.memtable(frame), parse_config({"columns": columns}))
+    assert set(result["n_psu"]) == {16}
+    split = ibis.memtable(frame.assign(stratum=[*[1] * 7, 2] * 2, household=1))
+    with pytest.raises(ValueError, match="column 'code, household': 2 primary units in two"):
+        measure(split, parse_config({"columns": columns}))
+
+
+@pytest.mark.parametrize("measures", [["mean_income"], ["FGT0"], ["monitoring"], ["relative"]])
+def test_incomes_beyond_the_limits_are_refused_for_each_measure(measures: list[str]) -> None:
+    lines = {"poverty_line": 4000, "monitoring_line": 6000, "measures": measures}
+    config = parse_config({"columns": {"income": "income"}, **lines})
+    table = ibis.memtable(SAMPLE.assign(income=[99999999999, *range(15)]))
+    for call in (check_design, measure):
+        with pytest.raises(ValueError, match="1 incomes above 5,000,000,000"):
+            call(table, config)
+
+
+def test_incomes_too_many_lines_below_zero_are_refused() -> None:
+    config = parse_config(
+        {"columns": {"income": "income"}, "poverty_line": 4000, "measures": ["FGT2"]}
+    )
+    with pytest.raises(ValueError, match="1 incomes below -40,000,000, too far below zero"):
+        measure(ibis.memtable(SAMPLE.assign(income=[-40_000_001, *range(15)])), config)
 
 
 def test_columns_that_are_not_there_and_empty_tables() -> None:
@@ -139,18 +176,45 @@ def test_threads_do_not_show(tmp_path: Path) -> None:
     assert results[0]["value"].notna().all()
 
 
-@pytest.mark.slow
-def test_spark_gives_the_same_numbers(tmp_path: Path) -> None:
+def test_no_table_of_rows_is_left_behind(tmp_path: Path) -> None:
+    connection = ibis.duckdb.connect()
+    SAMPLE.to_parquet(tmp_path / "households.parquet")
+    table = connection.read_parquet(tmp_path / "households.parquet")
+    measure(table, parse_config({"columns": {"income": "income"}}))
+    assert connection.con.execute("SELECT table_name FROM duckdb_tables()").fetchall() == []
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Any]:
     if importlib.util.find_spec("pyspark") is None:
         pytest.skip("pyspark is not installed: the extra `spark`")
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java")
     from pyspark.sql import SparkSession
 
+    session = SparkSession.builder.master("local[2]").getOrCreate()
+    yield ibis.pyspark.connect(session)
+    session.stop()
+
+
+@pytest.mark.slow
+def test_spark_gives_the_same_numbers(tmp_path: Path, spark: Any) -> None:
     path = tmp_path / "households.parquet"
     config = generated(path, 2_000_000)
     here = measure(ibis.duckdb.connect().read_parquet(path), config)
-    session = SparkSession.builder.master("local[2]").getOrCreate()
-    there = measure(ibis.pyspark.connect(session).read_parquet(path), config)
-    session.stop()
+    there = measure(spark.read_parquet(path), config)
+    pd.testing.assert_frame_equal(here, there, check_dtype=False, rtol=ENGINES)
+
+
+@pytest.mark.slow
+def test_spark_adds_beyond_64_bits(tmp_path: Path, spark: Any) -> None:
+    path = tmp_path / "households.parquet"
+    incomes = np.r_[np.zeros(600), -20_000.0, np.full(599, 9000.0)]
+    units = np.arange(1200) % 3
+    pd.DataFrame({"income": incomes, "psu": units}).to_parquet(path)
+    columns = {"income": "income", "psu": "psu"}
+    measures = ["FGT1", "FGT2", "mean_income"]
+    config = parse_config({"columns": columns, "poverty_line": 4000, "measures": measures})
+    here = measure(ibis.duckdb.connect().read_parquet(path), config)
+    there = measure(spark.read_parquet(path), config)
     pd.testing.assert_frame_equal(here, there, check_dtype=False, rtol=ENGINES)

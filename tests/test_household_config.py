@@ -109,6 +109,10 @@ def test_what_readers_of_files_need_is_carried() -> None:
         ({"level": 95}, "level: 95 lies outside (0, 1)"),
         ({"columns": {"code": 3}}, "columns.code: 3 is no column name"),
         ({"columns": {**COLUMNS, "psu": [1]}}, "columns.psu: [1] names no columns"),
+        ({"lonely": "certainty"}, "'certainty' is unknown"),
+        ({"labels": ["water"]}, "labels: ['water'] is no mapping"),
+        ({"labels": {"water": "flie"}}, "labels.water: 'flie' gives no labels"),
+        ({"labels": {"water": ["tap"]}}, "labels.water: ['tap'] gives no labels"),
         ({"group": []}, "file.group: unknown key (did you mean groups?)"),
     ],
 )

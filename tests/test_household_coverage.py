@@ -106,7 +106,7 @@ def test_numbers_must_be_positive(world):
         coverage_study(world, replications=0, workers=-1)
 
 
-def test_the_committed_study_covers_with_the_design_and_fails_without():
+def test_the_committed_study_covers_with_the_design_and_h_m0_and_mean_income_fail_without():
     path = ROOT / "figures" / "households_coverage" / "coverage.csv"
     if not path.is_file():
         pytest.skip(f"{path.name}: not there; run the coverage study")

@@ -89,6 +89,8 @@ def drawings(estimates, layers):
     land, parts, sea = layers
     by_county = of_group(estimates, "code", "M0")
     sure = by_county[by_county["ci_low"].notna()]
+    nobody = by_county.assign(value=0.0, **dict.fromkeys(["se", "ci_low", "ci_high"], np.nan))
+    none = label_groups(shares.assign(value=np.nan), "en")
     return {
         "profile": partial(
             deprivation_profile, of_group(estimates, "all", *HEADCOUNTS), dimensions=DIMENSIONS
@@ -101,13 +103,15 @@ def drawings(estimates, layers):
         ),
         "map": lambda lang: poverty_map(land, parts, sea, by_county, lang, year=2021),
         "map of all": lambda lang: poverty_map(land, parts, sea, sure, lang, year=2021),
+        "map of nobody": lambda lang: poverty_map(land, parts, sea, nobody, lang, year=2021),
+        "nobody": lambda lang: contribution_bars(none, lang),
         "coverage": partial(coverage_plot, coverage_rows()),
     }  # fmt: skip
 
 
 NAMES = (
     "profile", "dimensions", "indicators", "sweep", "sweep with truth", "map", "map of all",
-    "coverage",
+    "map of nobody", "nobody", "coverage",
 )  # fmt: skip
 
 

@@ -266,6 +266,35 @@ def test_errors_of_inequality_are_those_of_its_derivatives(name: str, index: Any
     assert values(result, "se")[name] == pytest.approx(se, rel=1e-6)
 
 
+@pytest.mark.parametrize("income", [[-20_000, 0, 3000, 9000], [1.2e9, 2e9, 4.9e9, 1e9]])
+def test_products_with_extreme_incomes_do_not_overflow(income: list[float]) -> None:
+    """Of a simple random sample the design effect is 1, which tells the squares."""
+    lines = {"poverty_line": 4000, "measures": ["FGT0", "FGT1", "FGT2", "mean_income"]}
+    result = incomes(pd.DataFrame({"income": income}), **lines)
+    gaps = np.maximum(0, (4000 - np.array(income)) / 4000)
+    expected = {"FGT1": gaps.mean(), "FGT2": (gaps**2).mean(), "mean_income": np.mean(income)}
+    found, effects = values(result), values(result, "deff")
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=ORACLE)
+    varying = [name for name in expected if found[name] > 0]
+    assert [effects[name] for name in varying] == pytest.approx([1] * len(varying), rel=1e-6)
+
+
+def test_inequality_of_very_large_incomes_is_that_of_small_ones() -> None:
+    small = np.array([1.2, 2, 4.9, 1])
+    one, other = (values(incomes(pd.DataFrame({"income": small * unit}))) for unit in (1e3, 1e9))
+    for name in ("gini", "theil"):
+        assert one[name] == pytest.approx(other[name], rel=ORACLE)
+
+
+def test_cardinal_gaps_far_below_the_cut_off_do_not_overflow() -> None:
+    frame = ACHIEVEMENTS.assign(b=[-9999, 7, 10, 11])
+    found = values(run(frame, columns={"code": "a"}, indicators=CARDINAL, k=0.25))
+    gap = (12 + 9999) / 12
+    others = [5 / 12, 1, 0.5 / 13, 2 / 12, 2 / 3, 1, 1 / 12]
+    m2 = (gap**2 + sum(other**2 for other in others)) / 16
+    assert found["M2"] == pytest.approx(m2, rel=ORACLE)
+
+
 def test_relative_lines_are_by_year_and_urban() -> None:
     frame = pd.DataFrame({
         "year": [2019] * 4 + [2020] * 4, "urban": [1, 1, 0, 0] * 2,
@@ -301,13 +330,11 @@ R_LONELY = {
                0.2120349362481712, 0.303535192540421, 1.083091005954963],
     "remove": [395.0399860456636247, 0.0918477030455257, 0.494576521558663, 0.0845279035331495,
                0.1971920263362065, 0.262355697127683, 0.936760999020938],
-    "certainty": [395.0399860456636247, 0.0918477030455257, 0.494576521558663, 0.0845279035331495,
-                  0.1971920263362065, 0.262355697127683, 0.936760999020938],
     "average": [558.670905945455729, 0.129892267319799, 0.989153043117326, 0.119540507575545,
                 0.241509922934584, 0.524711394255367, 1.405141498531407],
 }  # fmt: skip
 """R survey 4.1-1, svydesign(id = ~psu, strata = ~stratum, weights = ~w), survey.lonely.psu =
-adjust, remove, certainty, average: SE of svymean(~income), of the share below 4000, deff =
+adjust, remove, average: SE of svymean(~income), of the share below 4000, deff =
 "replace" of the mean; svyby(share, ~code): both SEs and both design effects."""
 
 
@@ -334,6 +361,39 @@ def test_finite_population_correction_equals_r() -> None:
     }
     for column, numbers in expected.items():
         assert found[column].tolist() == pytest.approx(numbers, rel=ORACLE), column
+
+
+@pytest.mark.parametrize("poor", [0, 1])
+def test_shares_without_spread_have_no_error(poor: int) -> None:
+    frame = TOY.assign(d0=poor, d1=poor, income=1000 if poor else 9000).drop(columns="fpc")
+    study = binary(["1/2", "1/2"], columns={c: c for c in frame.columns if c[0] != "d"}, k=1)
+    result = run(frame, **study, poverty_line=4000, groups=[[], ["code"]])
+    names = ["H", "M0", "uncensored", "censored", "FGT0", *(["A"] if poor else ["FGT1", "FGT2"])]
+    silent = result[result["measure"].isin(names)]
+    assert set(silent["value"]) == {poor}
+    assert silent[["se", "ci_low", "ci_high"]].isna().all(axis=None)
+    mixed = values(incomes(TOY.drop(columns="fpc"), poverty_line=4000), "se")
+    assert mixed["FGT0"] > 0
+
+
+def test_a_share_of_zero_is_known_where_all_were_sampled() -> None:
+    result = incomes(TOY.assign(fpc=1), poverty_line=100)
+    row = result[result["measure"] == "FGT0"].iloc[0]
+    assert (row["value"], row["se"], row["ci_low"], row["ci_high"]) == (0, 0, 0, 0)
+
+
+def test_the_share_left_unsampled_is_of_households_where_persons_count() -> None:
+    """n households of sum(w) were asked, however many persons they have."""
+    frame = TOY.assign(persons=[1, 2, 3, 4] * 4)
+    here, bare = (
+        incomes(frame, poverty_line=4000),
+        incomes(frame.drop(columns="fpc"), poverty_line=4000),
+    )
+    for name in ("FGT0", "mean_income"):
+        one, other = (r[r["measure"] == name].iloc[0] for r in (here, bare))
+        simple = other["se"] ** 2 / other["deff"]
+        left = 1 - len(frame) / frame["weight"].sum()
+        assert one["deff"] == pytest.approx(one["se"] ** 2 / (simple * left), rel=ORACLE)
 
 
 def test_cluster_sample_of_schools_equals_r(oracle: Any) -> None:

@@ -20,6 +20,7 @@ from analysis.households.household_report import county_years
 from analysis.households.measures import measure
 from analysis.households.reading import open_households
 from analysis.project import ProjectError
+from analysis.sources import read_card
 
 pytest.importorskip("ibis")
 
@@ -70,6 +71,17 @@ def test_clean_twin_has_no_problem_and_every_row_is_measured(
     value = whole.set_index("measure")["value"].to_dict()
     assert whole.loc[whole["measure"] == "H", "n"].item() + value["left_out_indicators"] == 360
     assert value["M0"] == pytest.approx(value["H"] * value["A"], abs=1e-12)
+
+
+def test_card_to_be_filled_in_is_valid_and_not_of_simulated_data(
+    example: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "raw" / "households" / "own"
+    shutil.copytree(example / "clean", own)
+    shutil.copy(example / "own_source.yml", own / "source.yml")
+    card = read_card(own)
+    assert not card.simulated and card.confidential
+    assert read_card(EXAMPLE).simulated
 
 
 @pytest.mark.parametrize(
@@ -150,6 +162,89 @@ def test_one_fault_is_named_with_its_row(
     assert [(p.file, p.row) for p in matching] == [("a.parquet" if row else "", row)]
 
 
+@pytest.mark.parametrize(("psu", "named"), [("village", "village"), (["code", "village"], None)])
+def test_a_unit_in_two_counties_is_named_unless_the_county_names_it_too(
+    tmp_path: Path, units: Administrative, psu: Any, named: str | None
+) -> None:
+    config = {**CONFIG, "columns": {**CONFIG["columns"], "psu": psu}}
+    del config["columns"]["fpc"]
+    codes = ["130125", "130125", "130125", "130126"]
+    found = problems(tmp_path, units, config, code=codes)
+    assert [(p.row, p.column, p.rule) for p in found] == (
+        [(4, named, "the primary unit lies in two counties")] if named else []
+    )
+    assert all("`psu: [code, village]`" in p.remedy for p in found)
+
+
+def compared(deprived: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {**CONFIG, "indicators": [{**CONFIG["indicators"][0], "deprived": deprived}], **more}
+
+
+@pytest.mark.parametrize(
+    ("cells", "deprived", "rule", "near"),
+    [
+        (["river", "tap", "well", "tap"], {"in": ["rivr", "River", "tap"]}, "rivr", "'river'"),
+        (["river", "tap", "well", "tap"], {"equal": "River"}, "River", "'river'"),
+        ([1, 2, 7, 2], {"in": [1, 6]}, "6", "7"),
+        ([1.5, 0, 2, 2], {"equal": 1}, "1", "1.5: write that (true where"),
+    ],
+)
+def test_a_value_that_no_row_holds_is_named_with_the_nearest(
+    tmp_path: Path, units: Administrative, cells: list[Any], deprived: Any, rule: str, near: str
+) -> None:
+    found = problems(tmp_path, units, compared(deprived), lacks=cells)
+    wrong = [p for p in found if "no row holds" in p.rule]
+    assert wrong == found and {p.column for p in wrong} == {"lacks"}
+    assert any(rule in p.rule for p in wrong)
+    assert len(wrong) == (2 if rule == "rivr" else 1)
+    assert all(f"the nearest that one does is {near}" in p.remedy for p in wrong)
+
+
+def test_labels_and_truth_need_not_occur(tmp_path: Path, units: Administrative) -> None:
+    labels = {"lacks": {1: "tap", 2: "river"}}
+    config = compared({"in": ["river"]}, labels=labels)
+    assert problems(tmp_path, units, config, lacks=[1, 1, 1, 1]) == []
+    assert problems(tmp_path, units, CONFIG, lacks=[0, 0, 0, 0]) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "changes", "column", "rule"),
+    [
+        (compared({"equal": 3}, labels={"lacks": {0: "no", 1: "yes"}}), {}, "lacks",
+         "compared with 3, but its type is string"),
+        (compared({"below": 1}, labels={"lacks": {0: "no", 1: "yes"}}), {}, "lacks",
+         "string is no number"),
+        ({**CONFIG, "lonely": "fail"}, {"stratum": ["s", "t", "s", "t"]}, "stratum",
+         "2 strata have one primary unit; first: s"),
+        (CONFIG, {"income": [1, 2, 3, 6e9]}, "income", "incomes above"),
+    ],
+)  # fmt: skip
+def test_check_refuses_what_measuring_refuses(
+    tmp_path: Path, units: Administrative, config: Any, changes: Any, column: str, rule: str
+) -> None:
+    found = problems(tmp_path, units, config, **changes)
+    assert [p.column for p in found] == [column] and rule in found[0].rule and found[0].remedy
+    with pytest.raises(ValueError):
+        measure(open_households(tmp_path, parse_config(config)), parse_config(config))
+
+
+def test_a_correction_counts_a_household_of_several_years_once(
+    tmp_path: Path, units: Administrative
+) -> None:
+    columns = {k: v for k, v in CONFIG["columns"].items() if k != "psu"}
+    config = {**CONFIG, "columns": columns}
+    assert problems(tmp_path, units, config, size=[2] * 4) == []
+    found = problems(tmp_path, units, config, size=[2] * 4, household=["1", "2", "3", "4"])
+    assert [p.column for p in found] == ["size"] and "than it says" in found[0].rule
+
+
+def test_a_column_cannot_be_number_and_text(tmp_path: Path, units: Administrative) -> None:
+    below = {"name": "few", "dimension": "d", "weight": "1/2", "column": "lacks"}
+    two = [{**below, "deprived": {"below": 1}}, {**below, "name": "b", "deprived": {"in": ["x"]}}]
+    found = problems(tmp_path, units, {**CONFIG, "indicators": two}, lacks=["x", "y", "x", "y"])
+    assert [(p.column, p.rule) for p in found] == [("lacks", "string is no number")]
+
+
 def test_a_rule_broken_often_is_counted_and_shown_a_few_times(
     tmp_path: Path, units: Administrative
 ) -> None:
@@ -205,6 +300,16 @@ def test_households_command_writes_measures_and_accounts(example: Path, tmp_path
     assert (same["M0"], same["M0_se"]) == (one["value"], one["se"])
 
 
+def test_county_years_are_written_whatever_the_order_of_the_concepts(
+    example: Path, tmp_path: Path
+) -> None:
+    text = (example / "clean" / "households.yml").read_text(encoding="utf-8")
+    config = tmp_path / "households.yml"
+    config.write_text(text.replace("[code, year]", "[year, code]"), encoding="utf-8")
+    households_command(config, str(example / "clean"), tmp_path)
+    assert len(pd.read_csv(tmp_path / "county_years.csv")) == 18
+
+
 def test_households_command_refuses_faulty_data_and_writes_the_problems(
     example: Path, tmp_path: Path
 ) -> None:
@@ -236,6 +341,7 @@ def test_county_years_has_one_row_for_each_county_and_year() -> None:
             "group": ["code+year"] * 3 + ["all", "code+year"],
             "measure": ["H", "A", "H", "H", "relative"], "item": ["", "", "", "", "0.5"],
             "value": [0.1, 0.2, 0.3, 9.0, 9.0], "se": [0.01, None, 0.03, 9.0, 9.0],
+            "n": [10, 8, 20, 99, 9], "n_psu": [2, 1, 3, 9, 2],
         }
     )  # fmt: skip
     table = county_years(result)
@@ -244,6 +350,9 @@ def test_county_years_has_one_row_for_each_county_and_year() -> None:
         ["b", 1, 0.3, 0.03],
     ]
     assert table["A"].tolist()[0] == 0.2
+    assert table[["n", "n_psu"]].to_numpy().tolist() == [[10, 2], [20, 3]]
+    turned = result.replace({"group": {"code+year": "year+code"}})
+    pd.testing.assert_frame_equal(county_years(turned), table)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import gzip
 import resource
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis.households import statistics_chunks
+from analysis.households.backends import connect
 from analysis.households.config import HouseholdConfig, parse_config
 from analysis.households.csv_blocks import read_blocks
 from analysis.households.csv_lines import MIXED, OPEN_QUOTE, line_encoding
@@ -310,6 +312,75 @@ def test_declared_cells_are_missing_and_labels_replace_codes(tmp_path: Path) -> 
     found = frame(read(tmp_path, files=files, labels={"water": {1: "tap", 2: "river"}}))
     assert np.isnan(found["weight"][0]) and found["weight"][1] == 3
     assert found["water"].tolist() == ["tap", "river"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "dta", "sav"])
+def test_declared_cells_are_missing_in_every_kind_of_file(tmp_path: Path, suffix: str) -> None:
+    survey = pd.DataFrame(
+        {
+            "code": ["130125"] * 3, "year": [2021] * 3, "household": ["007", "-9", "3"],
+            "weight": [-9.0, 7.0, 2.5], "water": ["refused", "river", "tap"], "rooms": [1, -9, 7],
+        }
+    )  # fmt: skip
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "sav":
+        pyreadstat.write_sav(survey, str(path))
+    else:
+        write: Any = {"csv": survey.to_csv, "parquet": survey.to_parquet, "dta": survey.to_stata}
+        write[suffix](path, **({"write_index": False} if suffix == "dta" else {"index": False}))
+    files = [{"path": f"*.{suffix}", "missing": [-9, "7", "refused"]}]
+    indicator = {"name": "rooms", "dimension": "d", "weight": 1, "deprived": {"below": 2}}
+    for place in (tmp_path, path):
+        found = frame(read(place, files=files, indicators=[indicator]))
+        assert found["weight"].isna().tolist() == [True, True, False]
+        assert found["rooms"].isna().tolist() == [False, True, True]
+        assert found["water"].isna().tolist() == [True, False, False]
+        assert found["household"].isna().tolist() == [False, True, False]
+    everything = frame(read(tmp_path, indicators=[indicator]))
+    assert everything["weight"].tolist() == [-9.0, 7.0, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("cell", "missing"),
+    [
+        ("-9", True), ("-9.0", True), (" -9.00 ", True), ("-9.", True), ("99.5", True),
+        ("99.50", True), ("NA", True), ("-90", False), ("-9.01", False), ("9", False),
+        ("-09", False), ("99.05", False), ("x-9.0", False),
+    ],
+)  # fmt: skip
+def test_a_declared_number_is_missing_however_it_is_written(
+    tmp_path: Path, cell: str, missing: bool
+) -> None:
+    (tmp_path / "a.csv").write_text(f"{HEAD}\n130125,2021,1,2,{cell}\n")
+    files = [{"path": "a.csv", "missing": ["-9.0", 99.5, "NA"]}]
+    found = frame(read(tmp_path, files=files))["county"]
+    assert found.isna().tolist() == [missing]
+
+
+def test_spill_goes_to_the_folder_for_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "large"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text(TEXT)
+    connection = read(tmp_path / "data").table.get_backend()
+    query = "SELECT current_setting('temp_directory')"
+    spill = Path(connection.raw_sql(query).fetchone()[0])
+    assert spill.parent == tmp_path / "large"
+    given = {"name": "duckdb", "temp_directory": str(tmp_path / "own")}
+    connection = connect(study(backend=given))
+    assert connection.raw_sql(query).fetchone() == (str(tmp_path / "own"),)
+
+
+def test_options_that_the_backend_does_not_take_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(TEXT)
+    for options, message in (
+        ({"memory_limt": "1GB", "thread": 2}, r"2 violation.*\n.*did you mean memory_limit"),
+        ({"memory_limit": "much"}, r"backend: .*mend the value"),
+        ({"threads": "x"}, r"backend: .*mend the value"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read(tmp_path, backend={"name": "duckdb", **options})
 
 
 def test_profile_equals_pandas(tmp_path: Path) -> None:

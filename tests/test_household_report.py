@@ -13,6 +13,7 @@ import yaml
 
 from analysis.households import household_report, risk_report
 from analysis.households.household_tables import measures_table
+from analysis.households.simulated_population import true_measures
 from analysis.labels import LANGUAGES
 from analysis.schemas import validate
 
@@ -69,6 +70,36 @@ def test_relative_lines_without_a_column_are_left_out(study):
         household_report.measure_counties(replace(study, config=config))
     )
     assert not [name for name in table if str(name).startswith("relative")]
+
+
+def test_coverage_by_county_counts_each_estimate_once(study):
+    counties = household_report.measure_counties(study)
+    table = household_report.county_coverage(study, counties)
+    table = table[table["measure"] == "M0"].set_index("n_psu")
+    truth = true_measures(study.cells, [("code", "year")])
+    truth = (
+        truth[truth["measure"] == "M0"].astype({"year": int}).set_index(["code", "year"])["truth"]
+    )
+    rows = counties[counties["measure"] == "M0"].set_index(["code", "year"])
+    held = [low <= truth[key] <= high for key, low, high in
+            rows.loc[rows["se"].notna(), ["ci_low", "ci_high"]].itertuples()]  # fmt: skip
+    whole = table.loc["all"]
+    assert whole["coverage"] == pytest.approx(np.mean(held)) and whole["estimates"] == len(rows)
+    assert whole["without"] == len(rows) - len(held)
+    classes = table.drop(index="all")
+    assert classes["estimates"].sum() == len(rows)
+    wide = counties.assign(ci_low=-1.0, ci_high=2.0)
+    assert (household_report.county_coverage(study, wide)["coverage"] == 1).all()
+    never = counties.assign(ci_low=np.nan)
+    assert household_report.county_coverage(study, never)["coverage"].isna().all()
+    with pytest.raises(ValueError, match="simulated surveys alone"):
+        household_report.county_coverage(replace(study, truth=None), counties)
+
+
+def test_measures_that_the_pipeline_shows_must_be_named(own):
+    with_keys(own, measures=["H", "gini"])
+    with pytest.raises(ValueError, match=r"measures lacks A(.|\n)*lacks M0(.|\n)*contribution"):
+        household_report.open_study(own, ())
 
 
 def test_groups_are_written_into_one_column(result):
@@ -135,12 +166,64 @@ def test_risk_report_of_the_simulated_survey(study):
     assert max(report.study.training_years) < report.study.test_year
     assert set(report.calibration["model"]) == {"logit", "vulnerability"}
     assert report.groups.iloc[0][["group", "item"]].tolist() == ["", ""]
+    assert set(report.groups.query("group == 'poor_before'")["item"]) == {"0", "1"}
+    assert len(report.vulnerability_groups) == 3 * (1 + 2 * len(given["groups"]))
+    grouped = household_report.group_table(report.vulnerability_groups)
+    validate("vulnerability_groups", grouped)
+    assert {"", "urban 0", "urban 1"} <= set(grouped["subgroup"])
     frame = risk_report.risk_frame(study, given)
     assert set(frame["low_schooling"]) == {0, 1} and "log_income_ratio" in frame
     truth = risk_report.true_coefficients(study)
     assert truth is not None
     estimates = report.study.model.coefficients.merge(truth, on="term")
     assert ((estimates["estimate"] - estimates["truth"]).abs() < 5 * estimates["se"]).all()
+
+
+def test_each_forecast_is_judged_on_the_households_it_is_for(study):
+    report = risk_report.risk_report(study, risk_report.read_risk(RAW / "risk" / "simulated"))
+    frame = study.table.to_pandas()
+    year = frame[frame["year"] == report.study.test_year]
+    held = report.calibration.groupby("model")["n"].sum()
+    assert held["vulnerability"] == (year["income"] > 0).sum()
+    assert held["logit"] == (year["income"] >= study.config.poverty_line).sum()
+    classes = report.calibration.query("model == 'vulnerability'")
+    observed = np.average(classes["value"], weights=classes["share"])
+    assert observed == pytest.approx(np.average(year["poor_next_year"], weights=year["weight"]))
+
+
+def changed(study, **columns):
+    """The simulated survey with other columns."""
+    import ibis
+
+    frame = study.table.to_pandas()
+    return replace(study, table=ibis.memtable(frame.assign(**columns)))
+
+
+def test_predictors_that_a_csv_holds_as_text_become_numbers(study):
+    given = risk_report.read_risk(RAW / "risk" / "simulated")
+    frame = study.table.to_pandas()
+    text = frame["migrant_worker"].astype(int).astype("str")
+    found = risk_report.risk_report(changed(study, migrant_worker=text), given)
+    expected = risk_report.risk_report(study, given).study.model.coefficients
+    pd.testing.assert_frame_equal(found.study.model.coefficients, expected)
+    assert set(found.groups.query("group == 'migrant_worker'")["item"]) == {"0", "1"}
+    with pytest.raises(ValueError, match=r"'migrant_worker' is no number in 1 rows, such as 'no'"):
+        risk_report.risk_frame(changed(study, migrant_worker=[*text[:-1], "no"]), given)
+
+
+def test_zero_incomes_and_gaps_in_predictors_do_not_stop_a_study(study):
+    given = risk_report.read_risk(RAW / "risk" / "simulated")
+    frame = study.table.to_pandas()
+    last = frame.index[frame["year"] == frame["year"].max()]
+    income, persons = frame["income"].copy(), frame["unsafe_housing"].astype(float)
+    income[last[:2]], persons[last[2:5]] = [0, -10], np.nan
+    report = risk_report.risk_report(changed(study, income=income, unsafe_housing=persons), given)
+    counts = report.vulnerability.counts
+    assert (counts["not_positive"], counts["missing"]) == (2, 3)
+    held = report.calibration.groupby("model")["n"].sum()
+    assert held["vulnerability"] == len(last) - 5
+    assert report.calibration["predicted"].notna().all()
+    assert report.curves.notna().all(axis=None)
 
 
 def test_risk_file_with_faults_lists_them(tmp_path):

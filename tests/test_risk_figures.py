@@ -132,7 +132,7 @@ def test_calibration_shows_the_table(calibration):
     points = fig.axes[0].lines[1]
     np.testing.assert_allclose(np.asarray(points.get_xdata()), 100 * seen["predicted"])
     np.testing.assert_allclose(np.asarray(points.get_ydata()), 100 * seen["value"])
-    assert "were not poor" in texts_of(fig).replace("\n", " ")
+    assert "all households of 2023" in texts_of(fig).replace("\n", " ")
     alone = calibration_plot(own, "en", year=2023)
     assert "Vulnerability" not in texts_of(alone)
     many = pd.concat([own.assign(model=str(k)) for k in range(5)])

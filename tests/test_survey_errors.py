@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.households.influences import sample_units, share_table
 from analysis.households.survey_errors import (
     Domains,
     SurveyDesign,
@@ -100,7 +101,7 @@ def test_a_correction_may_be_a_share() -> None:
     assert total_variance(z, whole(units), by_share)[0] == pytest.approx(0.75 * 3 * z.var(ddof=1))
 
 
-LONELY = {"centre": 3.0 + (10 - 4.0) ** 2, "remove": 3.0, "certainty": 3.0, "average": 6.0}
+LONELY = {"centre": 3.0 + (10 - 4.0) ** 2, "remove": 3.0, "average": 6.0}
 """Two units with n s^2 = 3 and a lonely one of 10; the mean of the three is 4."""
 
 
@@ -128,3 +129,15 @@ def test_influences_of_a_ratio_sum_to_zero_and_empty_domains_are_missing() -> No
     ratio, z = ratio_influence(np.array([1.0, 5.0, 0.0]), np.array([2.0, 4.0, 0.0]), domains)
     assert ratio[0] == 1 and np.isnan(ratio[1])
     assert z[:2].sum() == pytest.approx(0, abs=EXACT)
+
+
+@pytest.mark.parametrize("poor", [[2, 2, 2, 2], [2, 2, 2, 1]])
+def test_shares_count_at_most_the_rows_there_are(poor: list[int]) -> None:
+    """Units that are more alike than chance has them: exact binomial interval of the rows."""
+    from scipy.stats import binomtest
+
+    frame = pd.DataFrame({"psu": np.repeat(np.arange(4), 4)})
+    values = np.concatenate([np.arange(4) < n for n in poor]).astype(float)
+    found = share_table(values, np.ones(16), sample_units(frame, psu=["psu"])).iloc[0]
+    exact = binomtest(sum(poor), 16).proportion_ci(method="exact")
+    assert (found["ci_low"], found["ci_high"]) == pytest.approx((exact.low, exact.high), rel=1e-9)

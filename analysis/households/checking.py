@@ -1,7 +1,7 @@
 """Everything that is wrong with a user's household files, at once, with file, row and column.
 
 Each rule is counted over all rows by the database, out of core; the first rows that break it are
-listed. Nothing is repaired.
+listed. Loaded is one row for each primary unit, stratum and county. Nothing is repaired.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import pandas as pd
 from analysis.households.administrative import Administrative
 from analysis.households.config import HouseholdConfig, read_config
 from analysis.households.csv_lines import MIXED
-from analysis.households.design_checks import unit_violations
 from analysis.households.reading import CONFIG, Reading, read_households
 from analysis.households.row_rules import RowRule, design_columns, key_columns, row_rules
+from analysis.households.study_checks import absent_values, design_faults
 from analysis.households.typing_rules import wanted_kinds
 from analysis.parameters import nearest
 
@@ -99,9 +99,10 @@ def check_reading(
         found += _missing_columns(reading, config)
         found += _row_problems(reading, config)
         found += _repeated_keys(reading, config)
-        found += _unit_problems(reading, config)
-        found += _correction_problems(reading, config)
+        found += _unit_problems(reading, config, administrative)
         found += _code_problems(reading, config, administrative)
+        found += [Problem("", None, *fault) for fault in absent_values(reading, config)]
+        found += _design_problems(reading, config, found)
     return sorted(found, key=lambda p: (p.file, p.row or 0, p.column, p.rule))
 
 
@@ -193,33 +194,45 @@ def _repeated_keys(reading: Reading, config: HouseholdConfig) -> list[Problem]:
     ]
 
 
-def _unit_problems(reading: Reading, config: HouseholdConfig) -> list[Problem]:
+def _unit_problems(
+    reading: Reading, config: HouseholdConfig, administrative: Administrative
+) -> list[Problem]:
     psu, strata = design_columns(reading, config)
-    if not psu or not strata:
-        return []
-    pairs = _with_place(reading.table, [*psu, *strata]).dropna(subset=[*psu, *strata])
+    code = config.columns.get("code", "")
+    found = []
+    if psu and strata:
+        rule, remedy = "the primary unit lies in two strata", "correct it, or name units by more"
+        found += _strays(_pairs(reading, psu, strata), psu, rule, f"{remedy} columns")
+    if psu and code in reading.table.columns and code not in psu:
+        pairs = _pairs(reading, psu, [code])
+        known = pairs[pairs[code].isin([*administrative.names])]
+        rule = "the primary unit lies in two counties"
+        remedy = f"correct it, or name units by the county too: `psu: [{', '.join([code, *psu])}]`"
+        found += _strays(known, psu, rule, remedy)
+    return found
+
+
+def _pairs(reading: Reading, psu: list[str], places: list[str]) -> pd.DataFrame:
+    keys = list(dict.fromkeys([*psu, *places]))
+    return _with_place(reading.table, keys).dropna(subset=keys)
+
+
+def _strays(pairs: pd.DataFrame, psu: list[str], rule: str, remedy: str) -> list[Problem]:
+    """List the rows of units outside the place where most of their rows lie."""
     pairs = pairs.sort_values(["_n", "_place"], ascending=[False, True])
     strays = pairs[pairs.duplicated(psu)].sort_values("_place")
-    rule, named = "the primary unit lies in two strata", ", ".join(psu)
-    remedy, count = "correct it, or name units by more columns", int(strays["_n"].sum())
+    named, count = ", ".join(psu), int(strays["_n"].sum())
     rows = strays.head(SHOWN).to_dict("records")
     return [Problem(*_place(row), named, rule, remedy, count) for row in rows]
 
 
-def _correction_problems(reading: Reading, config: HouseholdConfig) -> list[Problem]:
-    table, fpc = reading.table, config.columns.get("fpc")
-    psu, strata = design_columns(reading, config)
-    psu = psu or key_columns(reading, config)
-    if fpc not in table.columns or not psu:
-        return []
-    names = {f"psu_{i}": table[column] for i, column in enumerate(psu)}
-    names |= {f"stratum_{i}": table[column] for i, column in enumerate(strata)}
-    units = table.select(**names, population=table[fpc]).drop_null().distinct().to_pandas()
-    if units.empty:
-        return []
-    head = f"column '{fpc}': "
-    own = [t.removeprefix(head) for t in unit_violations(units, config) if t.startswith(head)]
-    return [Problem("", None, str(fpc), *_halves(text)) for text in own]
+def _design_problems(
+    reading: Reading, config: HouseholdConfig, found: list[Problem]
+) -> list[Problem]:
+    """List what measuring would refuse in columns in which nothing else was found."""
+    named = {column for problem in found for column in problem.column.split(", ")}
+    faults = [fault for fault in design_faults(reading, config) if fault[0] not in named - {""}]
+    return [Problem("", None, *fault) for fault in faults]
 
 
 def _with_place(table: Any, keys: list[str]) -> pd.DataFrame:

@@ -58,7 +58,7 @@ def households_command(
     except ValueError as error:
         raise ProjectError(str(error)) from error
     _write(out / "measures.csv", result)
-    if "code+year" in set(result["group"]):
+    if any(set(name.split("+")) == {"code", "year"} for name in result["group"].unique()):
         _write(out / "county_years.csv", county_years(result))
     console.print(f"{len(result):,} values; {out}/measures.csv")
 

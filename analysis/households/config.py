@@ -21,7 +21,7 @@ from analysis.project import bullet_list
 CONCEPTS = ("code", "year", "household", "weight", "persons", "fpc", "income", "urban")
 DESIGN = ("stratum", "psu")
 BACKENDS = ("duckdb", "spark")
-LONELY = ("centre", "remove", "certainty", "average", "fail")
+LONELY = ("centre", "remove", "average", "fail")
 COUNTS = ("persons", "households")
 CARRIED = ("title", "files", "labels")
 INDICATOR_MEASURES = (
@@ -156,6 +156,7 @@ def parse_config(content: Any, where: str = "the configuration") -> HouseholdCon
         **settings,
     )
     _check_years(found, config)
+    _check_labels(found)
     found.raise_all(where)
     return config
 
@@ -228,3 +229,13 @@ def _possible_measures(
 def _check_years(found: Problems, config: HouseholdConfig) -> None:
     if isinstance(config.poverty_line, Mapping) and "year" not in config.columns:
         found.add("poverty_line", "lines by year need a year", "map `year` under `columns:`")
+
+
+def _check_labels(found: Problems) -> None:
+    labels = found.content.get("labels")
+    if labels is None:
+        return
+    for column, given in found.mapping("labels").items():
+        if given != "file" and not (isinstance(given, Mapping) and given):
+            remedy = "write `value: label` lines below it, or `file`"
+            found.add(f"labels.{column}", f"{given!r} gives no labels", remedy)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from analysis.households.statistics_chunks import convert_statistics
 from analysis.project import atomic_file, write_text
 
 READ = ".read"
-VERSION = 1  # of what is written into it
+VERSION = 2  # of what is written into it
 PROVENANCE = ("_file", "_row")
 
 
@@ -48,6 +48,8 @@ class ReadFile:
     missing : tuple
         Values that the file declares missing: variable, value, label, count.
     partitions : mapping of str to str
+    declared : tuple of str
+        Cells that the study declares missing.
     """
 
     name: str
@@ -59,6 +61,7 @@ class ReadFile:
     value_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     missing: tuple[Mapping[str, Any], ...] = ()
     partitions: Mapping[str, str] = field(default_factory=dict)
+    declared: tuple[str, ...] = ()
 
 
 def read_file(source: SourceFile, folder: Path) -> ReadFile:
@@ -98,6 +101,7 @@ def read_file(source: SourceFile, folder: Path) -> ReadFile:
         value_labels=done.get("value_labels", {}),
         missing=tuple(done.get("missing", ())),
         partitions={} if file_kind(source.path) == "csv" else source.partitions,
+        declared=_declared(source),
     )
 
 
@@ -106,7 +110,8 @@ def _digest(source: SourceFile) -> str:
     if "codebook" in source.options:
         paths.append(source.path.parent / str(source.options["codebook"]))
     states = [(p.stat().st_size, p.stat().st_mtime_ns) for p in paths if p.exists()]
-    what = json.dumps([VERSION, source.name, states, dict(source.options)], sort_keys=True)
+    options = {key: value for key, value in source.options.items() if key != "missing"}
+    what = json.dumps([VERSION, source.name, states, options], sort_keys=True)
     return hashlib.sha256(what.encode()).hexdigest()[:12]
 
 
@@ -145,8 +150,7 @@ def convert_csv(source: SourceFile, target: Path) -> dict[str, Any]:
     options: dict[str, Any] = {k: source.options.get(k) for k in ("encoding", "delimiter")}
     rows, broken, writer = 0, [], None
     try:
-        missing: Sequence[str] = source.options.get("missing", ())
-        for block in read_blocks(source.path, missing=missing, **options):
+        for block in read_blocks(source.path, **options):
             if clash := set(block.table.column_names) & set(PROVENANCE):
                 raise ValueError(f"{source.name}: rename the column {min(clash)}, it is added here")
             count = block.table.num_rows
@@ -175,7 +179,14 @@ def _parquet_file(source: SourceFile) -> ReadFile:
         raise ValueError(f"{source.name}: rename the column {min(clash)}, it is added here")
     rows = parquet.read_metadata(source.path).num_rows
     columns = {**columns, **dict.fromkeys(source.partitions, "string")}
-    return ReadFile(source.name, source.path, False, columns, rows, partitions=source.partitions)
+    return ReadFile(
+        source.name, source.path, False, columns, rows,
+        partitions=source.partitions, declared=_declared(source),
+    )  # fmt: skip
+
+
+def _declared(source: SourceFile) -> tuple[str, ...]:
+    return tuple(source.options.get("missing", ()))
 
 
 def _schema(name: str, path: Path) -> dict[str, str]:

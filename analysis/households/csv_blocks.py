@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,7 @@ class Block:
     Attributes
     ----------
     table : pyarrow.Table
-        One text column per heading, missing where a cell is empty or declared missing.
+        One text column per heading, missing where a cell is empty.
     lines : ndarray of int64
         Line of the file in which each row begins.
     broken : tuple of BrokenLine
@@ -52,7 +52,6 @@ def read_blocks(
     *,
     encoding: str | None = None,
     delimiter: str | None = None,
-    missing: Sequence[str] = (),
     size: int = BLOCK,
 ) -> Iterator[Block]:
     """Read a csv file whose first line has the headings.
@@ -66,8 +65,6 @@ def read_blocks(
         most lines have in the first stretch with other than ASCII characters.
     delimiter : str, optional
         Unless given, the one of comma, tab, semicolon and bar that the headings have most of.
-    missing : sequence of str
-        Cells that mean missing, besides empty ones.
     size : int
         Bytes read at a time.
 
@@ -97,7 +94,7 @@ def read_blocks(
         cleaned = clean_lines(raw, first, width=len(header), last=last, **options)
         rest = cleaned.rest
         first += raw.count(b"\n") - rest.count(b"\n")
-        yield _block(cleaned, header, options["delimiter"], missing)
+        yield _block(cleaned, header, options["delimiter"])
 
 
 def _header(name: str, line: bytes, encoding: str, delimiter: str) -> list[str]:
@@ -115,7 +112,7 @@ def _header(name: str, line: bytes, encoding: str, delimiter: str) -> list[str]:
     return cells
 
 
-def _block(cleaned: Cleaned, header: list[str], delimiter: str, missing: Sequence[str]) -> Block:
+def _block(cleaned: Cleaned, header: list[str], delimiter: str) -> Block:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
@@ -138,7 +135,7 @@ def _block(cleaned: Cleaned, header: list[str], delimiter: str, missing: Sequenc
             delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note
         ),
         convert_options=arrow_csv.ConvertOptions(
-            column_types=types, strings_can_be_null=True, null_values=["", *missing]
+            column_types=types, strings_can_be_null=True, null_values=[""]
         ),
     )
     places = [row.number - 1 for row in wrong]

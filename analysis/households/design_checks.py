@@ -8,8 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.households.config import HouseholdConfig
-from analysis.households.row_values import LARGEST_INCOME, number, row_weight, unit_keys
+from analysis.households.config import INCOME_MEASURES, HouseholdConfig
+from analysis.households.row_values import (
+    LARGEST_INCOME,
+    LARGEST_SQUARED,
+    LEAST_LINES,
+    number,
+    row_weight,
+    unit_columns,
+    unit_keys,
+    weight_scale,
+)
 from analysis.panel_input import raise_violations
 
 SHOWN = 3
@@ -29,11 +38,14 @@ class Profile:
     largest_weight : float
         Of weight times persons.
     violations : list of str
+    wide : bool
+        Whether incomes are negative or so large that products with them may exceed 64 bits.
     """
 
     rows: int
     largest_weight: float
     violations: list[str]
+    wide: bool = False
 
 
 def check_design(table: Any, config: HouseholdConfig) -> None:
@@ -48,10 +60,11 @@ def check_design(table: Any, config: HouseholdConfig) -> None:
     ------
     ValueError
         One message with every violation: columns that are missing or of the wrong type; weights
-        and persons that are missing or not above zero; missing strata, units and corrections;
-        indicators and incomes that are always missing; negative incomes where inequality is
-        measured; years without a poverty line; units in two strata; corrections that differ
-        within a stratum or are smaller than the sample.
+        and persons that are missing or not above zero, or vanish beside the largest; missing
+        strata, units and corrections; indicators and incomes that are always missing; incomes too
+        large to add; negative incomes where inequality is measured; years without a poverty line;
+        units in two strata; corrections that differ within a stratum or are smaller than the
+        sample.
     """
     profile = profile_rows(table, config)
     found = list(profile.violations)
@@ -76,7 +89,8 @@ def profile_rows(table: Any, config: HouseholdConfig) -> Profile:
     found = _column_violations(table, config)
     if found:
         return Profile(0, 1.0, found)
-    needed, faults = _needed(config), _possible_faults(table, config)
+    needed = _needed(config)
+    faults, wide = _possible_faults(table, config)
     values = _profile(table, config, needed, faults)
     if values["rows"] == 0:
         return Profile(0, 1.0, ["the table has no rows: check the files and filters behind it"])
@@ -87,20 +101,29 @@ def profile_rows(table: Any, config: HouseholdConfig) -> Profile:
         if values[f"fault_{i}"]:
             where = _first_rows(table, config, fault)
             found.append(f"column '{column}': {int(values[f'fault_{i}'])} {rule}; first: {where}")
-    return Profile(int(values["rows"]), float(values["largest"]), found)
+    least, largest = float(values["least"]), float(values["largest"])
+    if 0 < least < largest < float("inf") and least * weight_scale(largest) < 0.5:
+        found.append(_vanishing(config, least, largest))
+    return Profile(int(values["rows"]), largest, found, wide)
+
+
+def _vanishing(config: HouseholdConfig, least: float, largest: float) -> str:
+    columns = [config.columns[c] for c in ("weight", "persons") if c in config.columns]
+    rule = f"the least weight, {least:g}, vanishes beside the largest, {largest:g}"
+    return f"column '{' x '.join(columns)}': {rule}: mend the largest, or leave out the least"
 
 
 def _profile(
     table: Any, config: HouseholdConfig, needed: list[str], faults: list[Fault]
 ) -> dict[str, Any]:
-    """Return rows, largest weight, values present in `needed` and rows with each fault."""
+    """Return rows, least and largest weight, values present in `needed`, rows with a fault."""
     present = {f"present_{i}": table[name] for i, name in enumerate(needed)}
     faulty = {f"fault_{i}": fault.fill_null(False) for i, (_, _, fault) in enumerate(faults)}
-    flags = table.select(largest=row_weight(table, config), **present, **faulty)
+    flags = table.select(weight=row_weight(table, config), **present, **faulty)
     counts = {name: flags[name].count() for name in present}
     counts |= {name: flags[name].sum() for name in faulty}
-    totals = flags.aggregate(rows=flags.count(), largest=flags["largest"].max(), **counts)
-    return dict(totals.to_pandas().iloc[0])
+    counts |= {"least": flags["weight"].min(), "largest": flags["weight"].max()}
+    return dict(flags.aggregate(rows=flags.count(), **counts).to_pandas().iloc[0])
 
 
 def unit_violations(units: pd.DataFrame, config: HouseholdConfig) -> list[str]:
@@ -115,13 +138,13 @@ def unit_violations(units: pd.DataFrame, config: HouseholdConfig) -> list[str]:
     psu = [name for name in units.columns if name.startswith("psu_")]
     strata = [name for name in units.columns if name.startswith("stratum_")]
     found = []
-    named = config.psu or (config.columns.get("household"),)
-    if strata and named != (None,):
+    named = unit_columns(config)
+    if strata and named:
         pairs = units[[*psu, *strata]].drop_duplicates()
         twice = pairs[pairs.duplicated(psu, keep=False)]
         if len(twice):
             number_of_units = len(twice[psu].drop_duplicates())
-            what = f"column '{', '.join(map(str, named))}': {number_of_units} primary"
+            what = f"column '{', '.join(named)}': {number_of_units} primary"
             remedy = "a unit lies in one stratum: correct it, or name units by several columns"
             found.append(f"{what} units in two strata; first: {_listed(twice)}: {remedy}")
     if "population" in units.columns:
@@ -177,10 +200,11 @@ def _needed(config: HouseholdConfig) -> list[str]:
     return list(dict.fromkeys([*(i.column for i in config.indicators), *income]))
 
 
-def _possible_faults(table: Any, config: HouseholdConfig) -> list[Fault]:
+def _possible_faults(table: Any, config: HouseholdConfig) -> tuple[list[Fault], bool]:
     """Return the faults that number, least and greatest of the values do not rule out.
 
-    Files state these, so that for a sound table no row is read.
+    Files state these, so that for a sound table no row is read. Also whether incomes are wide, see
+    `Profile`.
     """
     faults = _row_faults(table, config)
     columns = list(dict.fromkeys(fault[0] for fault, _ in faults))
@@ -197,7 +221,9 @@ def _possible_faults(table: Any, config: HouseholdConfig) -> list[Fault]:
         )
         for i, name in enumerate(columns)
     }
-    return [fault for fault, sound in faults if not sound(values[fault[0]])]
+    _, least, most = values.get(config.columns.get("income", ""), (True, None, None))
+    wide = least is not None and most is not None and not (least >= 0 and most <= LARGEST_SQUARED)
+    return [fault for fault, sound in faults if not sound(values[fault[0]])], wide
 
 
 def _row_faults(
@@ -214,20 +240,41 @@ def _row_faults(
     for column in (*config.stratum, *config.psu):
         rule = "values missing: give each row one"
         faults.append(((column, rule, table[column].isnull()), lambda values: bool(values[0])))
-    if {"gini", "theil"} & set(config.measures):
-        value = number(table, config.columns["income"])
-        rule = "negative incomes: leave gini and theil out of `measures:`, or treat them before"
-        negative = (config.columns["income"], rule, value < 0)
-        faults.append((negative, lambda values: values[1] is not None and values[1] >= 0))
-        rule = f"incomes above {LARGEST_INCOME:,}: give them in a larger unit, or mend them"
-        large = (config.columns["income"], rule, value > LARGEST_INCOME)
-        faults.append((large, lambda values: values[2] is not None and values[2] <= LARGEST_INCOME))
+    faults += _income_faults(table, config)
     if isinstance(config.poverty_line, Mapping):
         year = table[config.columns["year"]]
         without = ~year.isin([*config.poverty_line])
         rule = "rows of a year without `poverty_line`"
         faults.append(((config.columns["year"], rule, without), lambda _: False))
     return faults
+
+
+def _income_faults(
+    table: Any, config: HouseholdConfig
+) -> list[tuple[Fault, Callable[[Values], bool]]]:
+    wanted = set(config.measures) & set(INCOME_MEASURES)
+    if not wanted:
+        return []
+    column = config.columns["income"]
+    value = number(table, column)
+    rule = f"incomes above {LARGEST_INCOME:,}: give them in a larger unit, or mend them"
+    large = (column, rule, value > LARGEST_INCOME)
+    faults = [(large, lambda v: v[2] is not None and v[2] <= LARGEST_INCOME)]
+    if {"gini", "theil"} & wanted:
+        rule = "negative incomes: leave gini and theil out of `measures:`, or treat them before"
+        faults.append(((column, rule, value < 0), lambda v: v[1] is not None and v[1] >= 0))
+    least = _least_income(config)
+    rule = f"incomes below {least:,.0f}, too far below zero to be added: mend them"
+    faults.append(((column, rule, value < least), lambda v: v[1] is not None and v[1] >= least))
+    return faults
+
+
+def _least_income(config: HouseholdConfig) -> float:
+    lines = config.poverty_line
+    if not {"FGT0", "FGT1", "FGT2"} & set(config.measures) or lines is None:
+        return -float(LARGEST_INCOME)
+    lowest = min(lines.values()) if isinstance(lines, Mapping) else lines
+    return max(-float(LARGEST_INCOME), LEAST_LINES * lowest)
 
 
 def _all_positive(values: Values) -> bool:

@@ -1,7 +1,8 @@
 """The worked example of a user's own household survey: simulated, once clean and once messy.
 
 ``python -m analysis.households.example`` writes `data/raw/example_own`: `clean/`, `messy/` and
-`faults.csv`, which lists every fault planted in `messy/` with file, row and column.
+`faults.csv`, which lists every fault planted in `messy/` with file, row and column;
+`own_source.yml` is the provenance card to be filled in for a survey of one's own.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ relative_lines: [0.5]
 groups: [[], [year], [code, year]]
 lonely: centre
 """
+OWN_SOURCE = "own_source.yml"
 CARD = """\
 title: Simulated example of a user's own household survey
 producer: Authors of this compendium
@@ -81,6 +83,20 @@ faults:
 use: >-
   The tutorial on your own household data: check messy/, mend it, measure clean/. Written by
   `python -m analysis.households.example`.
+files: all
+"""
+
+OWN_CARD = """\
+# The card of your own survey: copy this file to data/raw/households/own/source.yml and fill it in.
+title: Household survey of (place, years)
+producer: (who collected it)
+citation: (how the producer wants it cited)
+licence: (terms under which you may use it)
+accessed: (date on which you got it, YYYY-MM-DD)
+sensitivity: personal                     # file names stay out of the records; or public
+faults:
+  - (what is known to be wrong or missing; one line for each)
+use: (what it is measured for)
 files: all
 """
 
@@ -134,7 +150,7 @@ def _in_year(base: pd.DataFrame, year: int, rng: np.random.Generator) -> pd.Data
 
 
 def write_example(folder: Path) -> None:
-    """Write the example: `clean/`, `messy/`, `faults.csv` and the provenance card.
+    """Write the example: `clean/`, `messy/`, `faults.csv`, its card and one to be filled in.
 
     Parameters
     ----------
@@ -155,6 +171,7 @@ def write_example(folder: Path) -> None:
     table = table.sort_values(["file", "row", "column"], ignore_index=True)
     write_text(folder / "faults.csv", table.to_csv(index=False, lineterminator="\n"))
     write_text(folder / "source.yml", CARD)
+    write_text(folder / OWN_SOURCE, OWN_CARD)
 
 
 def _lines(survey: pd.DataFrame) -> list[list[str]]:

@@ -182,7 +182,8 @@ def contribution_bars(
     Returns
     -------
     Figure
-        180 mm wide; numbers are percent, those under six are left out.
+        180 mm wide; numbers are percent, those under six are left out, and so are groups in which
+        nobody is poor: M0 has no parts there.
 
     Raises
     ------
@@ -194,6 +195,7 @@ def contribution_bars(
     require_columns(contributions, ["label", "item", "value"], "contributions")
     wide = contributions.pivot(index="label", columns="item", values="value")
     wide = wide.loc[contributions["label"].unique(), contributions["item"].unique()]
+    wide = wide.dropna(how="all")
     off = wide.index[~np.isclose(wide.sum(axis=1), 1, atol=1e-6)]
     if len(off):
         listed = ", ".join(map(str, off))
@@ -214,8 +216,11 @@ def contribution_bars(
             _percentages(ax, left, share, colour)
             left = left + share
         ax.set_yticks(range(len(wide)), [wrap_text(str(name), 44) for name in wide.index])
-        ax.set(ylim=(len(wide) - 0.5, -0.5), xlim=(0, 100), xlabel=text["axis"])
-        fig.legend(loc="outside upper left", ncols=min(len(wide.columns), 4))
+        ax.set(ylim=(max(len(wide), 1) - 0.5, -0.5), xlim=(0, 100), xlabel=text["axis"])
+        if wide.empty:
+            ax.text(50, 0, text["none"], ha="center", va="center")
+        else:
+            fig.legend(loc="outside upper left", ncols=min(len(wide.columns), 4))
         add_note(fig, text["note"])
     return fig
 

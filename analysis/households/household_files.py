@@ -51,8 +51,8 @@ def find_files(folder: Path, config: HouseholdConfig) -> tuple[list[SourceFile],
     config : HouseholdConfig
         `files:` is a pattern or a list of patterns below the folder (`wave_*.csv`), each a text
         or a mapping of `path` and options: `encoding` (utf-8, gb18030, mixed), `delimiter`,
-        `missing` (cells that mean missing), `codebook` (DDI of an IPUMS extract). Unless given,
-        every csv, parquet, Stata and SPSS file below the folder.
+        `missing` (cells that mean missing, in files of every kind), `codebook` (DDI of an IPUMS
+        extract). Unless given, every csv, parquet, Stata and SPSS file below the folder.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def find_files(folder: Path, config: HouseholdConfig) -> tuple[list[SourceFile],
     if not folder.exists():
         return [], [f"{folder}: no such file or folder: mend the path"]
     if folder.is_file():
-        return [SourceFile(folder.name, folder, _only_options(config))], []
+        return [SourceFile(folder.name, folder, options_of(folder, config))], []
     entries, problems = _entries(config)
     found: dict[str, SourceFile] = {}
     for entry in entries:
@@ -80,9 +80,12 @@ def find_files(folder: Path, config: HouseholdConfig) -> tuple[list[SourceFile],
     return [found[name] for name in sorted(found)], problems
 
 
-def _only_options(config: HouseholdConfig) -> dict[str, Any]:
+def options_of(file: Path, config: HouseholdConfig) -> dict[str, Any]:
+    """Return the options of the entry that names a file, or of the only entry there is."""
     entries, _ = _entries(config)
-    return {k: v for k, v in entries[0].items() if k != "path"} if len(entries) == 1 else {}
+    naming = [e for e in entries if file.match(e["path"])] or entries
+    named = naming[0] if len(naming) == 1 or naming is not entries else {}
+    return {k: v for k, v in named.items() if k != "path"}
 
 
 def _entries(config: HouseholdConfig) -> tuple[list[dict[str, Any]], list[str]]:

@@ -52,6 +52,7 @@ TEXTS: dict[str, Texts] = {
     },
     "contribution_bars": {
         "axis": {"en": "Share of M0 (%)", "zh": "对 M0 的贡献率（%）"},
+        "none": {"en": "Nobody is poor", "zh": "无贫困人口"},
         "note": {
             "en": "Contribution of each part to the adjusted headcount M0 (Alkire & Foster 2011): "
             "its weight times the share of people who are poor and deprived in it, over M0. "
@@ -86,7 +87,7 @@ TEXTS: dict[str, Texts] = {
         },
         "over": {"en": "over {low:g}", "zh": "超过 {low:g}"},
         "outside": {"en": "Not surveyed", "zh": "不在调查范围"},
-        "missing": {"en": "Too few villages", "zh": "样本村过少"},
+        "missing": {"en": "No interval, or too few villages", "zh": "无置信区间或样本村过少"},
         "note": {
             "en": "{count:,} counties, M0 as measured in each by the households of its own sampled "
             "villages (median {median:.0f}). Both maps have one scale; classes hold their lower "

@@ -57,7 +57,7 @@ def poverty_map(
         Printed.
     fewest : int
         A county with fewer primary units is hatched, and so is one without an interval: its
-        villages lie in strata of their own, say.
+        villages lie in strata of their own, say, or none of their households is poor.
 
     Returns
     -------
@@ -73,6 +73,7 @@ def poverty_map(
 
     shown = _shown(measured, fewest)
     known = shown[~shown["thin"]]
+    units = (known if len(known) else shown)["n_psu"].median()
     text = figure_texts("poverty_map", lang)
     bounds = class_bounds(100 * known["value"])
     colours = _sequence(CLASSES)[::-1]
@@ -92,7 +93,7 @@ def poverty_map(
             ncols=4,
             columnspacing=1.2,
         )
-        note = text["note"].format(count=len(known), median=known["n_psu"].median())
+        note = text["note"].format(count=len(known), median=units)
         add_note(fig, note + (" " if lang == "en" else "") + boundary_note(lang))
     return fig
 
@@ -109,8 +110,10 @@ def class_bounds(values: pd.Series) -> np.ndarray:
     -------
     ndarray
         0, w, 2w .. 5w, where w of 1, 2, 2.5, 5 times a power of ten is the smallest for which at
-        most a twentieth of the values reach beyond 6w.
+        most a twentieth of the values reach beyond 6w; w is 1 where there are no values.
     """
+    if values.empty:
+        return np.arange(float(CLASSES))
     wanted = float(np.quantile(values, 0.95)) / CLASSES
     tens = 10.0 ** np.floor(np.log10(max(wanted, 1e-6)))
     width = next(step * tens for step in (1, 2, 2.5, 5, 10) if step * tens >= wanted * (1 - 1e-9))
@@ -123,7 +126,7 @@ def _shown(measured: pd.DataFrame, fewest: int) -> pd.DataFrame:
         raise ValueError("M0 by county: code not unique: select one year")
     error = (measured["ci_high"] - measured["ci_low"]) / 2
     thin = (measured["n_psu"] < fewest) | error.isna() | measured["value"].isna()
-    if thin.all():
+    if (measured["n_psu"] < fewest).all():
         raise ValueError(f"M0 by county: no county has {fewest} primary units: survey more of them")
     return measured.assign(error=error, thin=thin)
 

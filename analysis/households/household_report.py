@@ -10,17 +10,19 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from analysis.households.administrative import administrative_units
+from analysis.households.backends import connect
 from analysis.households.checking import check_reading
 from analysis.households.config import HouseholdConfig, read_config
 from analysis.households.household_truth import HouseholdTruth, load_household_truth
 from analysis.households.measures import measure
-from analysis.households.reading import CONFIG, connect, read_households
+from analysis.households.reading import CONFIG, read_households
 from analysis.households.simulate_households import write_households
 from analysis.households.simulated_population import (
     Survey,
@@ -36,6 +38,10 @@ COUNTY_MEASURES = (
 )  # fmt: skip
 COUNTY_LINES = (0.4, 0.5, 0.6)
 NEEDED = ("code", "year")
+NEEDED_MEASURES = ("H", "A", "M0", "uncensored", "censored", "contribution")
+COVERED = ("H", "M0", "FGT0")
+UNIT_CLASSES = {"1-2": 2, "3-4": 4, "5-9": 9, "10+": 10**9}
+"""Largest number of primary units of each class of counties."""
 SWEEP = tuple(Fraction(k) for k in ("1/5", "1/4", "1/3", "2/5", "1/2", "3/5", "3/4"))
 """Cut-offs to try where a study names none."""
 ESTIMATE = ("value", "se", "ci_low", "ci_high", "n", "n_psu", "deff")
@@ -68,6 +74,16 @@ class HouseholdStudy:
     survey: Survey | None = None
     scratch: Any = None
 
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """The whole simulated population, added up once: see `population_cells`."""
+        import duckdb
+
+        assert self.truth is not None and self.survey is not None
+        with duckdb.connect() as connection:
+            build_population(connection, self.counties, self.truth, self.survey)
+            return population_cells(connection, self.truth, self.survey)
+
 
 def open_study(
     folder: Path, counties: Iterable[str], *, rows: int = 200_000, seed: int = 1
@@ -97,6 +113,9 @@ def open_study(
     found = [f"columns.{name} is not mapped: name its column" for name in lacking]
     if not config.indicators:
         found.append("indicators are needed here: add them, or use the command line")
+    else:
+        unnamed = [name for name in NEEDED_MEASURES if name not in config.measures]
+        found += [f"measures lacks {name}: add it, or leave `measures` out" for name in unnamed]
     raise_violations(f"{folder.name}/{CONFIG}", found)
     if not config.k_sweep:
         sweep = tuple(sorted({config.k, *SWEEP}))
@@ -107,7 +126,7 @@ def open_study(
     scratch = tempfile.TemporaryDirectory(prefix="households-")
     survey = Survey(rows=rows, seed=seed)
     parts = write_households(Path(scratch.name), codes, truth, survey)
-    table = connect(config, Path(scratch.name)).read_parquet([str(part) for part in parts])
+    table = connect(config).read_parquet([str(part) for part in parts])
     return HouseholdStudy(config, table, truth, codes, survey, scratch)
 
 
@@ -151,15 +170,9 @@ def measure_groups(study: HouseholdStudy) -> pd.DataFrame:
 
 def _known(study: HouseholdStudy, groups: Sequence[tuple[str, ...]]) -> pd.DataFrame:
     """Return the measures of the whole population, the sweep over cut-offs included."""
-    import duckdb
-
-    assert study.truth is not None and study.survey is not None
-    with duckdb.connect() as connection:
-        build_population(connection, study.counties, study.truth, study.survey)
-        cells = population_cells(connection, study.truth, study.survey)
-    tables = [true_measures(cells, groups)]
+    tables = [true_measures(study.cells, groups)]
     for k in study.config.k_sweep:
-        swept = true_measures(cells, groups, cutoff=round(k * PARTS))
+        swept = true_measures(study.cells, groups, cutoff=round(k * PARTS))
         swept = swept[swept["measure"].isin(["H", "A", "M0"])]
         tables.append(swept.assign(measure=swept["measure"] + "_sweep", item=str(k)))
     known = pd.concat(tables, ignore_index=True)
@@ -178,13 +191,63 @@ def measure_counties(study: HouseholdStudy) -> pd.DataFrame:
     return measure(study.table, config)
 
 
+def county_coverage(study: HouseholdStudy, result: pd.DataFrame) -> pd.DataFrame:
+    """Count how often intervals by county and year hold the value of the whole population.
+
+    Parameters
+    ----------
+    study : HouseholdStudy
+        Of a simulated survey.
+    result : DataFrame
+        From `measure_counties`.
+
+    Returns
+    -------
+    DataFrame
+        measure (`COVERED`, as far as measured), n_psu (class of primary units of the county in the
+        year, `all` last), estimates, without (estimates without an interval, as one of exactly 0),
+        coverage (share of the intervals that hold the truth, missing where there are none).
+
+    Raises
+    ------
+    ValueError
+        The study is not simulated: its truth is not known.
+    """
+    if study.truth is None:
+        raise ValueError("coverage by county: the truth is known of simulated surveys alone")
+    known = true_measures(study.cells, [NEEDED])
+    keys = [*NEEDED, "measure"]
+    rows = result[by_county_year(result) & result["measure"].isin(COVERED)]
+    rows = rows[rows["value"].notna()].merge(
+        known.loc[known["item"] == "", [*keys, "truth"]].astype({"year": "int64"}),
+        on=keys, validate="1:1",
+    )  # fmt: skip
+    given = rows["ci_low"].notna()
+    bounds = [0, *UNIT_CLASSES.values()]
+    units = pd.cut(rows["n_psu"].astype(float), bounds, labels=list(UNIT_CLASSES)).astype("str")
+    within = (rows["ci_low"] <= rows["truth"]) & (rows["truth"] <= rows["ci_high"])
+    rows = rows.assign(n_psu=units, held=within.astype(float).where(given), without=~given)
+    both = pd.concat([rows, rows.assign(n_psu="all")], ignore_index=True)
+    groups = both.groupby(["measure", "n_psu"])
+    table = groups.agg(
+        estimates=("without", "size"), without=("without", "sum"), coverage=("held", "mean")
+    )
+    order = [(m, units) for m in COVERED for units in (*UNIT_CLASSES, "all")]
+    return table.loc[[key for key in order if key in table.index]].reset_index()
+
+
+def by_county_year(result: pd.DataFrame) -> pd.Series:
+    """Return which rows of a result are measured by county and year, in either order."""
+    return pd.Series([set(str(g).split("+")) == set(NEEDED) for g in result["group"]], result.index)
+
+
 def county_years(result: pd.DataFrame) -> pd.DataFrame:
     """Arrange measures by county and year as a table that can join the county panel.
 
     Parameters
     ----------
     result : DataFrame
-        As `measures.measure`, with the set of groups `code+year`.
+        As `measures.measure`, with the set of groups code and year, in either order.
 
     Returns
     -------
@@ -193,7 +256,7 @@ def county_years(result: pd.DataFrame) -> pd.DataFrame:
         each measure its value and, under the name with `_se`, its error; relative poverty below
         half the median is `relative_50`.
     """
-    rows = result[result["group"] == "code+year"]
+    rows = result[by_county_year(result)]
     shares = rows["measure"] == "relative"
     percent = pd.to_numeric(rows["item"].where(shares)).mul(100).round().astype("Int64")
     name = rows["measure"].where(~shares, "relative_" + percent.astype("str"))

@@ -1,8 +1,8 @@
 """Income poverty, relative poverty, mean income and inequality: sums and ratios.
 
-FGT_a = mean of ((z - y) / z)^a over those with y < z, 0 for the others. Relative poverty: income
-below a share of the median of year and urban or rural, with that line taken as given. Sources:
-Foster, Greer and Thorbecke (1984), Econometrica 52, 761-766; Theil (1967).
+FGT_a = mean of ((z - y) / z)^a over those with y < z, both in cents, 0 for the others. Relative
+poverty: income below a share of the median of year and urban or rural, with that line taken as
+given. Sources: Foster, Greer and Thorbecke (1984), Econometrica 52, 761-766; Theil (1967).
 """
 
 from __future__ import annotations
@@ -13,9 +13,15 @@ import numpy as np
 import pandas as pd
 
 from analysis.households.config import INCOME_MEASURES, HouseholdConfig
-from analysis.households.row_values import CENTS, FIXED, poverty_cents
+from analysis.households.row_values import CENTS, FIXED, WIDE, poverty_cents, rounded
 from analysis.households.survey_errors import Floats, sums_by
-from analysis.households.weighted_sums import GroupSums, Ratio, estimate_frame, totals
+from analysis.households.weighted_sums import (
+    GroupSums,
+    Ratio,
+    estimate_frame,
+    household_sums,
+    totals,
+)
 
 INCOME_WEIGHT, INCOME_N = "income_weight", "income_n"
 INCOME, LOGS = "income_sum", "income_log_sum"
@@ -23,7 +29,7 @@ LINE_WEIGHT, LINE_N = "line_weight", "line_n"
 SQUARE_UNIT = 1e6
 
 
-def income_sums(rows: Any, config: HouseholdConfig) -> dict[str, Any]:
+def income_sums(rows: Any, config: HouseholdConfig, *, wide: bool = False) -> dict[str, Any]:
     """Return the sums of integers, one expression for each column of sums.
 
     Parameters
@@ -31,6 +37,8 @@ def income_sums(rows: Any, config: HouseholdConfig) -> dict[str, Any]:
     rows : ibis table
         As `row_values` makes it, with `line_1`, ... where relative poverty is asked for.
     config : HouseholdConfig
+    wide : bool
+        Multiply in 128 bits, which takes longer: for incomes that are negative or very large.
     """
     wanted = set(config.measures) & set(INCOME_MEASURES)
     if not wanted:
@@ -38,18 +46,19 @@ def income_sums(rows: Any, config: HouseholdConfig) -> dict[str, Any]:
     v, cents = rows["v"], rows["cents"]
     money = cents.cast("float64") / CENTS
     used = cents.notnull().cast("int64")
-    sums = {INCOME_WEIGHT: v * used, INCOME: v * cents}
+    sums = {INCOME_WEIGHT: v * used, INCOME: v * (cents.cast(WIDE) if wide else cents)}
     if "mean_income" in wanted:
-        sums["income_squares"] = (v * money * money / SQUARE_UNIT).round().cast("int64")
+        sums["income_squares"] = rounded(v * money * money / SQUARE_UNIT, wide=wide)
     if "theil" in wanted:
-        sums[LOGS] = (v * (money > 0).ifelse(money * money.ln(), 0.0)).round().cast("int64")
+        sums[LOGS] = rounded(v * (money > 0).ifelse(money * money.ln(), 0.0), wide=wide)
     if "monitoring" in wanted:
         watched = cents < round((config.monitoring_line or 0) * CENTS)
         sums["monitoring"] = v * watched.cast("int64")
     for i in range(1, len(config.relative_lines) + 1 if "relative" in wanted else 1):
         sums[f"relative_{i}"] = v * (cents < rows[f"line_{i}"]).cast("int64")
     if wanted & {"FGT0", "FGT1", "FGT2"}:
-        sums |= _gap_sums(rows, config)
+        sums |= _gap_sums(rows, config, wide=wide)
+    sums |= household_sums(rows, INCOME_WEIGHT, used)
     return {INCOME_N: cents.count(), **totals(sums)}
 
 
@@ -121,14 +130,15 @@ def gini_estimates(sums: GroupSums, excess: Floats) -> pd.DataFrame:
     return sums.labels.assign(measure="gini", item="").join(frame)
 
 
-def _gap_sums(rows: Any, config: HouseholdConfig) -> dict[str, Any]:
+def _gap_sums(rows: Any, config: HouseholdConfig, *, wide: bool) -> dict[str, Any]:
     v, cents, line = rows["v"], rows["cents"], poverty_cents(rows, config)
     poor = (cents < line).cast("int64")
     used = poor.notnull().cast("int64")
     gap = poor * (line - cents).cast("float64") / line.cast("float64")
     powers = {"FGT1": gap, "FGT2": gap * gap, "FGT4": gap * gap * gap * gap}
-    fixed = {name: v * (power * FIXED).round().cast("int64") for name, power in powers.items()}
-    return {LINE_N: used, LINE_WEIGHT: v * used, "FGT0": v * poor, **fixed}
+    fixed = {name: v * rounded(power * FIXED, wide=wide) for name, power in powers.items()}
+    sums = {LINE_N: used, LINE_WEIGHT: v * used, "FGT0": v * poor, **fixed}
+    return sums | household_sums(rows, LINE_WEIGHT, used)
 
 
 def _positive(totals: Floats) -> Floats:

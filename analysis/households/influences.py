@@ -174,18 +174,18 @@ def share_table(
     """Return shares as `ratio_table`, with intervals that stay within 0 and 1.
 
     Exact binomial intervals for the effective number of rows, p (1 - p) / se^2 times (t of n - 1 /
-    t of df)^2, and for the plain number where the share is 0 or 1: Korn and Graubard (1998), Survey
-    Methodology 24, 193-201.
+    t of df)^2 but at most their number, which also stands where the share has no error: Korn and
+    Graubard (1998), Survey Methodology 24, 193-201.
     """
     from scipy.stats import beta, t
 
     table = ratio_table(numerator, denominator, units, group=group, n_groups=n_groups, level=level)
     p, n = table["value"].to_numpy(), table["n"].to_numpy(dtype=float)
     df, tail = table["df"].to_numpy(dtype=float), (1 - level) / 2
-    inner = (p > 0) & (p < 1) & (df > 0)
+    inner = (p > 0) & (p < 1) & (df > 0) & (table["se"].to_numpy() > 0)
     spread = np.where(inner, table["se"], 1.0)
     ratio = t.ppf(tail, np.maximum(n - 1, 1)) / t.ppf(tail, np.maximum(df, 1))
-    effective = np.where(inner, p * (1 - p) / spread**2 * ratio**2, n)
+    effective = np.where(inner, np.minimum(p * (1 - p) / spread**2 * ratio**2, n), n)
     known = df > 0
     low = np.where(p > 0, beta.ppf(tail, effective * p, effective * (1 - p) + 1), 0.0)
     high = np.where(p < 1, beta.ppf(1 - tail, effective * p + 1, effective * (1 - p)), 1.0)

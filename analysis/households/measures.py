@@ -7,7 +7,8 @@ of groups gives the Gini coefficient); estimates and errors are made of the sums
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from analysis.households.income_poverty import (
     theil_estimates,
 )
 from analysis.households.multidimensional import INDICATOR_N, indicator_ratios, indicator_sums
-from analysis.households.row_values import group_keys, row_values, weight_scale
+from analysis.households.row_values import group_keys, row_values, unit_columns, weight_scale
 from analysis.households.survey_errors import Integers, survey_design
 from analysis.households.weighted_sums import (
     GroupSums,
@@ -66,19 +67,47 @@ def measure(table: Any, config: HouseholdConfig) -> pd.DataFrame:
 
     Notes
     -----
-    A household with any indicator missing is left out of the indicator measures, one without
-    income of the income measures. Relative lines count as given in the errors.
+    A share of 0 or 1 has no error and no interval, for a sample without spread does not tell how
+    far the truth may lie from it. A household with any indicator missing is left out of the
+    indicator measures, one without income of the income measures. Relative lines count as given
+    in the errors.
     """
     profile = profile_rows(table, config)
     raise_unusable(profile.violations)
     scale = weight_scale(profile.largest_weight)
     rows = row_values(table, config, scale)
-    if not config.psu and "household" not in config.columns:
-        rows = rows.cache()  # the numbers that name the rows must be the same in each query
-    rows = _with_lines(rows, config)
+    if unit_columns(config):
+        return _measured(_with_lines(rows, config), config, scale, wide=profile.wide)
+    with _stored(rows) as numbered:
+        return _measured(_with_lines(numbered, config), config, scale, wide=profile.wide)
+
+
+@contextmanager
+def _stored(rows: Any) -> Iterator[Any]:
+    """Keep rows in a temporary table, so that the numbers that name them stay between queries.
+
+    On DuckDB not by `cache`, whose table Ibis 12 cannot drop.
+    """
+    from ibis.util import gen_name
+
+    backend = rows.get_backend()
+    if backend.name != "duckdb":
+        with rows.cache() as held:
+            yield held
+        return
+    name = gen_name("rows")
+    held = backend.create_table(name, rows, temp=True)
+    try:
+        yield held
+    finally:
+        backend.raw_sql(f'DROP TABLE "{name}"')
+
+
+def _measured(rows: Any, config: HouseholdConfig, scale: float, *, wide: bool) -> pd.DataFrame:
     keys = [name for name in rows.columns if name.startswith(("group_", "stratum_", "psu_"))]
     keys += ["population"] if "fpc" in config.columns else []
-    sums = {**totals({"v": rows["v"]}), **indicator_sums(rows, config), **income_sums(rows, config)}
+    sums = totals({"v": rows["v"]}) | indicator_sums(rows, config)
+    sums |= income_sums(rows, config, wide=wide)
     sample = _sample(sum_rows(rows, keys, sums), config, scale)
     frames = []
     places = [name for name in keys if name.startswith(("group_", "psu_"))]

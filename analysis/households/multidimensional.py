@@ -12,8 +12,8 @@ from typing import Any
 
 from analysis.households.config import INDICATOR_MEASURES, HouseholdConfig
 from analysis.households.deprivations import score_denominator
-from analysis.households.row_values import FIXED, poor_from
-from analysis.households.weighted_sums import Ratio, totals
+from analysis.households.row_values import FIXED, poor_from, rounded
+from analysis.households.weighted_sums import Ratio, household_sums, totals
 
 INDICATOR_WEIGHT, INDICATOR_N = "indicator_weight", "indicator_n"
 
@@ -44,8 +44,9 @@ def indicator_sums(rows: Any, config: HouseholdConfig) -> dict[str, Any]:
     for name, column in (("M1", "gap"), ("M2", "gap_squared")):
         if name in wanted:
             gap = rows[column]
-            sums[name] = rows["v"] * poor * (gap * FIXED).round().cast("int64")
-            sums[f"{name}_squares"] = poor * (rows["v"] * gap * gap).round().cast("int64")
+            sums[name] = rows["v"] * poor * rounded(gap * FIXED, wide=True)
+            sums[f"{name}_squares"] = poor * rounded(rows["v"] * gap * gap, wide=True)
+    sums |= household_sums(rows, INDICATOR_WEIGHT, used)
     return {INDICATOR_N: rows["score"].count(), **totals(sums)}
 
 

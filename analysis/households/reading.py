@@ -13,13 +13,14 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.households.backends import connect
 from analysis.households.config import HouseholdConfig, read_config
-from analysis.households.conversion import PROVENANCE, READ, ReadFile, read_all
-from analysis.households.typing_rules import common_kinds, typed_columns
+from analysis.households.conversion import PROVENANCE, ReadFile, read_all
+from analysis.households.household_files import options_of
+from analysis.households.typing_rules import common_kinds, typed_columns, without_declared
 from analysis.panel_input import raise_violations
 
 CONFIG = "households.yml"
-MEMORY = "2GB"
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,11 @@ def read_households(folder: Path, config: HouseholdConfig) -> Reading:
     if not files:
         return Reading((), tuple(problems), None, None, ())
     base = (folder if folder.is_dir() else folder.parent).resolve()
-    connection = connect(config, base)
-    groups = [_group_table(connection, base, group) for group in _groups(files)]
+    connection = connect(config)
+    groups = [
+        without_declared(_group_table(connection, base, group), group[0].declared)
+        for group in _groups(files)
+    ]
     labels = [_labels(config, group[0]) for group in _groups(files)]
     types = {name: kind for table in groups for name, kind in table.schema().items()}
     kinds = common_kinds(config, groups)
@@ -144,13 +148,15 @@ def remote_households(address: str, config: HouseholdConfig) -> Any:
     address : str
         E.g. `hdfs://` or `s3a://` for Spark. Such files are not checked row by row here.
     config : HouseholdConfig
+        `missing` holds if the entry of `files:` is the only one or its pattern fits the address.
 
     Returns
     -------
     ibis table
         With the columns of the files.
     """
-    table = connect(config, Path.cwd()).read_parquet(address)
+    declared = options_of(Path(address), config).get("missing", ())
+    table = without_declared(connect(config).read_parquet(address), declared)
     kinds, types = common_kinds(config, [table]), dict(table.schema().items())
     labels = {k: v for k, v in (config.carried.get("labels") or {}).items() if v != "file"}
     return typed_columns(table, types, kinds, labels).select(list(types))
@@ -197,39 +203,14 @@ def _shown(value: Any) -> str:
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-def connect(config: HouseholdConfig, folder: Path) -> Any:
-    """Connect to the backend of a study.
-
-    Parameters
-    ----------
-    config : HouseholdConfig
-        `backend: {name: duckdb, memory_limit: 2GB, threads: 2}`; for Spark the options are those
-        of the session, e.g. `spark.master`.
-    folder : Path
-        DuckDB spills into `.read` there.
-
-    Returns
-    -------
-    ibis backend
-    """
-    import ibis
-
-    if config.backend == "spark":
-        from pyspark.sql import SparkSession
-
-        session = SparkSession.builder.config(map=dict(config.connection)).getOrCreate()
-        return ibis.pyspark.connect(session)
-    spill = {"memory_limit": MEMORY, "temp_directory": str(folder / READ / "spill")}
-    return ibis.duckdb.connect(**{**spill, **config.connection})
-
-
 def _groups(files: list[ReadFile]) -> list[list[ReadFile]]:
     """Put files of one shape together, in the order of their names."""
     groups: dict[str, list[ReadFile]] = {}
     for file in files:
         partitions = sorted(file.partitions.items() if file.converted else file.partitions)
         labels = sorted((k, sorted(v.items())) for k, v in file.value_labels.items())
-        shape = repr((file.converted, sorted(file.columns.items()), partitions, labels))
+        kept = (sorted(file.columns.items()), partitions, labels, file.declared)
+        shape = repr((file.converted, *kept))
         groups.setdefault(shape, []).append(file)
     return list(groups.values())
 

@@ -163,9 +163,12 @@ def _known_rows(
 
 def _at_risk(frame: pd.DataFrame, design: RiskDesign) -> pd.Series:
     safe = frame[design.income] >= design.poverty_line
-    if not design.returned_only:
-        return safe
+    return safe & poor_before(frame, design) if design.returned_only else safe
+
+
+def poor_before(frame: pd.DataFrame, design: RiskDesign) -> pd.Series:
+    """Return whether each household was poor in an earlier wave: it can return to poverty."""
     ordered = frame.sort_values(design.year, kind="stable")
     poor = (ordered[design.income] < design.poverty_line).astype(int)
     before = poor.groupby(ordered[design.household]).cumsum() - poor
-    return safe & (before.reindex(frame.index) > 0)
+    return before.reindex(frame.index) > 0

@@ -77,7 +77,7 @@ def calibration_plot(calibration: pd.DataFrame, lang: str, *, year: int) -> Figu
         fig.legend(*handles, loc="outside upper left", ncols=len(models))
         note = text["note"].format(year=year)
         if "vulnerability" in models:
-            note += (" " if lang == "en" else "") + text["vulnerability"]
+            note += (" " if lang == "en" else "") + text["vulnerability"].format(year=year)
         add_note(fig, note)
     return fig
 

@@ -19,6 +19,8 @@ NAMES: Texts = {
     "serious_illness 1": {"en": "serious illness", "zh": "有大病患者"},
     "migrant_worker 0": {"en": "no migrant worker", "zh": "无外出务工人员"},
     "migrant_worker 1": {"en": "migrant worker", "zh": "有外出务工人员"},
+    "poor_before 0": {"en": "never seen poor before", "zh": "此前各期均未贫困"},
+    "poor_before 1": {"en": "poor in an earlier wave", "zh": "此前某期曾贫困"},
     "logit": {"en": "Logit of the panel", "zh": "面板 logit 模型"},
     "vulnerability": {"en": "Vulnerability, one cross-section", "zh": "脆弱性（单期截面）"},
     "model": {"en": "Highest risks", "zh": "风险最高者"},
@@ -57,18 +59,19 @@ TEXTS: dict[str, Texts] = {
         "x": {"en": "Forecast risk (%)", "zh": "预测风险（%）"},
         "y": {"en": "Poor a year later (%)", "zh": "一年后贫困比例（%）"},
         "note": {
-            "en": "Classes of equal weight by forecast risk, households not poor in {year}. On the "
-            "diagonal, as many became poor as forecast. Lines: 95% intervals for the survey "
+            "en": "Classes of equal weight by forecast risk. Logit: households not poor in {year}. "
+            "On the diagonal, as many became poor as forecast. Lines: 95% intervals for the survey "
             "design; triangle: nobody in the class became poor.",
-            "zh": "按预测风险分为等权重各组，样本为 {year} 年未贫困的家庭。"
+            "zh": "按预测风险分为等权重各组；logit 模型的样本为 {year} 年未贫困的家庭。"
             "位于对角线上表示预测与实际一致。"
             "竖线：考虑抽样设计的 95% 置信区间；三角：组内无家庭陷入贫困。",
         },
         "vulnerability": {
-            "en": "Vulnerability reads differences between households of one year as risk over "
-            "time, and does not use that these were not poor in it.",
-            "zh": "脆弱性把同一年份的户间差异当作时间上的风险，"
-            "且未利用这些家庭当年并不贫困的信息。",
+            "en": "Vulnerability is shown for all households of {year} with an income above zero, "
+            "poor in it or not, since it is their probability. It reads differences between "
+            "households of one year as risk over time.",
+            "zh": "脆弱性是全体家庭的贫困概率，因此以 {year} 年收入大于零的全部家庭为样本，"
+            "不论当年是否贫困；它把同一年份的户间差异当作时间上的风险。",
         },
     },
     "precision_recall_plot": {

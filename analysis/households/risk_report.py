@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ import yaml
 from analysis.households.household_report import HouseholdStudy
 from analysis.households.household_truth import return_risk
 from analysis.households.reading import CONFIG
-from analysis.households.return_risk import Forecast, RiskStudy, study_risk
-from analysis.households.risk_design import next_year_poverty, risk_design
+from analysis.households.return_risk import Forecast, RiskStudy, poor_before, study_risk
+from analysis.households.risk_design import RiskDesign, next_year_poverty, risk_design
 from analysis.households.risk_scores import (
     calibration_table,
     monitoring_sweep,
@@ -24,6 +24,7 @@ from analysis.households.risk_scores import (
 )
 from analysis.households.row_values import deprived
 from analysis.households.vulnerability import VulnerabilityFit, fit_vulnerability
+from analysis.households.vulnerability_groups import vulnerability_by_group
 from analysis.panel_input import raise_violations
 
 RISK = "risk.yml"
@@ -31,6 +32,8 @@ LISTS = ("predictors", "vulnerability", "groups", "lines")
 OPTIONS = ("test_year", "horizon", "returned_only", "monitoring_line")
 LOG_INCOME = "log_income_ratio"
 OUTCOME = "poor_next_year"
+BEFORE = "poor_before"
+"""Group of its own where a year has both: poor in an earlier wave, so that poverty would return."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,18 @@ class RiskReport:
     study : RiskStudy
     vulnerability : VulnerabilityFit
         Of the test year alone.
-    calibration, curves : DataFrame
-        As `risk_scores.calibration_table` and `precision_recall`, with the column model.
+    calibration : DataFrame
+        As `risk_scores.calibration_table`, with the column model. The logit is judged on households
+        not poor in the test year, vulnerability on all of that year that have one: each forecasts
+        for its own.
+    curves : DataFrame
+        As `risk_scores.precision_recall`, with the column model; both on households not poor.
     sweep, scores, groups : DataFrame
         As `risk_scores.monitoring_sweep`, `risk_scores` and `recall_by_group` (everybody first).
+    vulnerability_groups : DataFrame
+        As `vulnerability_groups.vulnerability_by_group`, for everybody and the groups of the study.
+    vulnerable : Forecast
+        Vulnerability of all households of the test year that have one and were asked again.
     """
 
     study: RiskStudy
@@ -55,6 +66,8 @@ class RiskReport:
     sweep: pd.DataFrame
     scores: pd.DataFrame
     groups: pd.DataFrame
+    vulnerability_groups: pd.DataFrame
+    vulnerable: Forecast
 
 
 def read_risk(folder: Path) -> dict[str, Any]:
@@ -81,12 +94,14 @@ def risk_frame(study: HouseholdStudy, given: dict[str, Any]) -> pd.DataFrame:
     """Load the columns that the study of risk needs.
 
     Indicators that are no columns are made by their rules; `log_income_ratio` is the logarithm of
-    income over the poverty line, missing without income.
+    income over the poverty line, missing without income. Predictors that the files hold as text or
+    as true and false become numbers. All rows are loaded, of these columns alone.
 
     Raises
     ------
     ValueError
-        Lists the names that are neither columns nor indicators, and a missing poverty line.
+        Lists the names that are neither columns nor indicators, a missing poverty line, and
+        predictors with cells that are no numbers.
     """
     config, present = study.config, set(study.table.columns)
     rules = {i.name: i for i in config.indicators if i.name not in present}
@@ -103,11 +118,40 @@ def risk_frame(study: HouseholdStudy, given: dict[str, Any]) -> pd.DataFrame:
     columns |= {name for name in wanted if name in present}
     table = study.table.mutate(**{name: deprived(study.table, i) for name, i in rules.items()})
     frame: pd.DataFrame = table.select(sorted((columns & present) | set(rules))).to_pandas()
+    used = {*given["predictors"], *given["vulnerability"], OUTCOME} & set(frame) - set(rules)
+    frame = _with_whole_groups(_with_numbers(frame, sorted(used)), given["groups"])
     keys = [*config.psu, config.columns["household"], config.columns["year"]]
     frame = frame.sort_values(list(dict.fromkeys(keys)), ignore_index=True)
     ratio = frame[config.columns["income"]] / line
     frame[LOG_INCOME] = np.log(ratio.where(ratio > 0))
     return frame
+
+
+def _with_numbers(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Turn columns of text and of true and false into numbers."""
+    found, numbers = [], {}
+    for name in names:
+        column = frame[name]
+        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+            continue
+        cells = column.where(column.astype("str").str.strip() != "")
+        numbers[name] = pd.to_numeric(cells, errors="coerce").astype(float)
+        wrong = cells[cells.notna() & numbers[name].isna()]
+        if len(wrong):
+            found.append(
+                f"'{name}' is no number in {len(wrong):,} rows, such as {str(wrong.iloc[0])!r}: "
+                "code it as numbers, declare the cell under `missing` of its file, or make it an "
+                "indicator"
+            )
+    raise_violations(RISK, found)
+    return frame.assign(**numbers)
+
+
+def _with_whole_groups(frame: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
+    """Turn groups that are whole numbers into integers, so that they are named 1 and not 1.0."""
+    numbers = frame[[name for name in groups if pd.api.types.is_float_dtype(frame[name])]]
+    whole = [name for name in numbers if (numbers[name] % 1 == 0).all()]
+    return frame.astype(dict.fromkeys(whole, "int64"))
 
 
 def risk_report(study: HouseholdStudy, given: dict[str, Any]) -> RiskReport:
@@ -128,15 +172,40 @@ def risk_report(study: HouseholdStudy, given: dict[str, Any]) -> RiskReport:
     frame = risk_frame(study, given)
     options = {key: given[key] for key in OPTIONS if key in given}
     groups = tuple(given["groups"])
-    design = risk_design(study.config, given["predictors"], groups=groups, **options)
+    kept = tuple(dict.fromkeys([*groups, BEFORE]))
+    design = risk_design(study.config, given["predictors"], groups=kept, **options)
     if OUTCOME not in frame:
         columns = {name: getattr(design, name) for name in ("household", "year", "income")}
         frame[OUTCOME] = next_year_poverty(
             frame, poverty_line=design.poverty_line, horizon=design.horizon, **columns
         )
+    if BEFORE not in frame:
+        frame[BEFORE] = poor_before(frame, design).astype(int)
     risk = study_risk(frame, design)
     one = frame[frame[design.year] == risk.test_year]
-    fit = fit_vulnerability(
+    fit = _vulnerability(one, given, design)
+    scores = risk_scores(risk.forecast)
+    everybody = scores[scores["measure"].isin(["recall", "precision"])].assign(group="", item="")
+    both = risk.forecast.frame[BEFORE].nunique() > 1
+    compared = recall_by_group(risk.forecast, kept if both else groups)
+    vulnerable = _vulnerable(one, fit, design)
+    return RiskReport(
+        study=risk,
+        vulnerability=fit,
+        calibration=_of_both(risk.forecast, vulnerable, calibration_table),
+        curves=_of_both(risk.forecast, _at_risk(risk.forecast, fit), precision_recall),
+        sweep=monitoring_sweep(risk.forecast, given["lines"]),
+        scores=scores,
+        groups=pd.concat([everybody, compared], ignore_index=True),
+        vulnerability_groups=vulnerability_by_group(fit, one, [(), *((name,) for name in groups)]),
+        vulnerable=vulnerable,
+    )
+
+
+def _vulnerability(
+    one: pd.DataFrame, given: dict[str, Any], design: RiskDesign
+) -> VulnerabilityFit:
+    return fit_vulnerability(
         one,
         predictors=given["vulnerability"],
         poverty_line=design.poverty_line,
@@ -146,26 +215,33 @@ def risk_report(study: HouseholdStudy, given: dict[str, Any]) -> RiskReport:
         stratum=design.stratum,
         lonely=design.lonely,
     )
-    vulnerable = fit.households["vulnerability"].reindex(risk.forecast.frame.index)
-    both = replace(risk.forecast, frame=risk.forecast.frame.assign(vulnerability=vulnerable))
-    scores = risk_scores(risk.forecast)
-    everybody = scores[scores["measure"].isin(["recall", "precision"])].assign(group="", item="")
-    return RiskReport(
-        study=risk,
-        vulnerability=fit,
-        calibration=_of_both(both, calibration_table),
-        curves=_of_both(both, precision_recall),
-        sweep=monitoring_sweep(risk.forecast, given["lines"]),
-        scores=scores,
-        groups=pd.concat([everybody, recall_by_group(risk.forecast, groups)], ignore_index=True),
-    )
 
 
-def _of_both(forecast: Forecast, table: Any) -> pd.DataFrame:
+def _vulnerable(one: pd.DataFrame, fit: VulnerabilityFit, design: RiskDesign) -> Forecast:
+    """Return vulnerability and outcome of all households of a year, poor in it or not."""
+    outcome = one[design.outcome].reindex(fit.households.index)
+    known = outcome.notna()
+    rows = fit.households.loc[known, ["weight", "vulnerability"]]
+    return Forecast(rows.assign(outcome=outcome[known].astype(int)), fit.units.of(known.to_numpy()))
+
+
+def _at_risk(forecast: Forecast, fit: VulnerabilityFit) -> Forecast:
+    """Return the households of a forecast that have a vulnerability, with it."""
+    value = fit.households["vulnerability"].reindex(forecast.frame.index)
+    known = value.notna()
+    frame = forecast.frame[known].assign(vulnerability=value[known])
+    return Forecast(frame, forecast.units.of(known.to_numpy()))
+
+
+def _of_both(logit: Forecast, vulnerable: Forecast, table: Any) -> pd.DataFrame:
     """Return a table of the logit and of vulnerability, told apart by the column model."""
-    models = {"logit": "risk", "vulnerability": "vulnerability"}
-    parts = [table(forecast, risk=column).assign(model=name) for name, column in models.items()]
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(
+        [
+            table(logit, risk="risk").assign(model="logit"),
+            table(vulnerable, risk="vulnerability").assign(model="vulnerability"),
+        ],
+        ignore_index=True,
+    )
 
 
 def true_coefficients(study: HouseholdStudy) -> pd.DataFrame | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import reduce
 from operator import add, mul
 from typing import Any
@@ -19,6 +20,11 @@ from analysis.households.deprivations import Indicator, score_denominator
 LARGEST_WEIGHT = 8
 CENTS = 100
 LARGEST_INCOME = 5 * 10**9
+LARGEST_SQUARED = 3 * 10**8
+"""Income whose square times the largest weight, in `income_poverty.SQUARE_UNIT`, has 63 bits."""
+LEAST_LINES = -(10**4)
+"""Income in poverty lines whose gap to the fourth can be added in 38 digits, weights and all."""
+WIDE = "decimal(38, 0)"
 FIXED = 2**30
 """Parts of one; a power of two, so that taking it out of a sum again is exact."""
 TIE = 1e-9
@@ -45,7 +51,8 @@ def row_values(table: Any, config: HouseholdConfig, scale: float) -> Any:
     ibis table
         Key columns `group_*`, `psu_*`, `stratum_*`, `population` (the correction); `v`, the
         weight; `score`, missing where an indicator is, and `lack_1`, ...; `gap`, if all
-        indicators are cardinal, and `gap_squared`; `cents`, the income.
+        indicators are cardinal, and `gap_squared`; `cents`, the income; with a correction that
+        is for persons, `households`, the weight without them.
     """
     keys = {f"group_{c}": table[config.columns[c]] for c in group_keys(config)}
     keys |= {f"stratum_{i}": table[column] for i, column in enumerate(config.stratum)}
@@ -53,6 +60,9 @@ def row_values(table: Any, config: HouseholdConfig, scale: float) -> Any:
     if "fpc" in config.columns:
         keys["population"] = number(table, config.columns["fpc"])
     values: dict[str, Any] = {"v": nearest(row_weight(table, config) * scale)}
+    if "fpc" in config.columns and config.count == "persons":
+        households = row_weight(table, replace(config, count="households"))
+        values["households"] = nearest(households * scale)
     if config.indicators:
         values |= _deprivation_values(table, config)
     if "income" in config.columns:
@@ -62,14 +72,22 @@ def row_values(table: Any, config: HouseholdConfig, scale: float) -> Any:
 
 
 def unit_keys(table: Any, config: HouseholdConfig) -> dict[str, Any]:
-    """Return what names the primary unit; the household, or the row, where none is mapped."""
+    """Return what names the primary unit: `unit_columns`, or the row where there are none."""
     import ibis
 
-    if config.psu:
-        return {f"psu_{i}": table[column] for i, column in enumerate(config.psu)}
-    if "household" in config.columns:
-        return {"psu_0": table[config.columns["household"]]}
-    return {"psu_0": ibis.row_number()}
+    columns = unit_columns(config)
+    return {f"psu_{i}": table[c] for i, c in enumerate(columns)} or {"psu_0": ibis.row_number()}
+
+
+def unit_columns(config: HouseholdConfig) -> tuple[str, ...]:
+    """Return the columns that name the primary unit; where none is mapped, code and household.
+
+    Counties may number their households alike.
+    """
+    if config.psu or "household" not in config.columns:
+        return config.psu
+    concepts = ("code", "household")
+    return tuple(dict.fromkeys(config.columns[c] for c in concepts if c in config.columns))
 
 
 def row_weight(table: Any, config: HouseholdConfig) -> Any:
@@ -97,6 +115,14 @@ def number(table: Any, column: str) -> Any:
 def nearest(value: Any) -> Any:
     """Return the nearest integer, the greater one of two; databases take longer to round."""
     return (value + 0.5).floor().cast("int64")
+
+
+def rounded(value: Any, *, wide: bool) -> Any:
+    """Return a floating-point number as the nearest integer, of 38 digits where `wide`.
+
+    Ibis rounds to 64 bits; the databases round themselves where they make decimals.
+    """
+    return value.cast(WIDE) if wide else value.round().cast("int64")
 
 
 def poor_from(cut_off: Any, denominator: int) -> int:
@@ -137,7 +163,11 @@ def _deprivation_values(table: Any, config: HouseholdConfig) -> dict[str, Any]:
 
 
 def deprived(table: Any, indicator: Indicator) -> Any:
-    """Return whether each row is deprived in an indicator: 1, 0, or missing."""
+    """Return whether each row is deprived in an indicator: 1, 0, or missing.
+
+    The column is compared as it stands: an income `below` a line by less than half a cent is
+    deprived, while FGT0 compares rounded cents.
+    """
     column = table[indicator.column]
     if column.type().is_boolean() and indicator.rule == "equal" and indicator.value is True:
         return column.cast("int32")

@@ -34,9 +34,9 @@ class SurveyDesign:
         Share of the stratum's primary units that are in the sample; 0 without correction.
     lonely : str
         What a stratum with one primary unit adds: `centre`, its squared deviation from the mean of
-        all primary units; `remove` or `certainty`, nothing (two names of one rule); `average`, the
-        mean of what the other strata of the domain add; `fail`, an error. A stratum sampled in
-        full adds nothing and is not lonely.
+        all primary units; `remove`, nothing; `average`, the mean of what the
+        other strata of the domain add; `fail`, an error. A stratum sampled in full adds nothing and
+        is not lonely.
     """
 
     stratum: Integers

@@ -6,14 +6,19 @@ no cell is guessed at.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.households.config import HouseholdConfig
+from analysis.households.conversion import PROVENANCE
 
 NUMBERS = ("weight", "persons", "fpc", "income")
 TRUE = ("1", "true", "t", "yes", "y", "是")
 FALSE = ("0", "false", "f", "no", "n", "否")
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
+DECIMAL = re.compile(r"-?\d+\.\d*")
+TRAILING = re.compile(r"\.?0*$")
 RULES = {
     "number": "is no number",
     "whole": "is no whole number",
@@ -82,6 +87,48 @@ def typed_columns(
         if name not in kinds:
             values[name] = table[name] if name in table.columns else ibis.null(kind)
     return table.select(**{name: values[name] for name in types}, **checks)
+
+
+def without_declared(table: Any, declared: Sequence[str]) -> Any:
+    """Make the cells that a study declares missing missing, whatever the kind of file.
+
+    Parameters
+    ----------
+    table : ibis table
+    declared : sequence of str
+        Cells; numbers are compared as numbers: `-9` is also -9.0, as a text too. A text of digits
+        that begins with 0 is no number (007 is not 7).
+
+    Returns
+    -------
+    ibis table
+        With the same columns.
+    """
+    import ibis
+
+    if not declared:
+        return table
+    texts = sorted({_plain(cell.strip()) for cell in declared})
+    numbers = [float(text) for text in texts if NUMBER.fullmatch(text)]
+    found = {}
+    for name in table.columns:
+        column, kind = table[name], table[name].type()
+        if name in PROVENANCE or not (kind.is_string() or (kind.is_numeric() and numbers)):
+            continue
+        absent = _plain_cell(column).isin(texts) if kind.is_string() else column.isin(numbers)
+        found[name] = absent.fill_null(False).ifelse(ibis.null(kind), column)
+    return table.mutate(**found)
+
+
+def _plain(text: str) -> str:
+    """Return a number without zeros after its point, another text as it is."""
+    return TRAILING.sub("", text, count=1) if DECIMAL.fullmatch(text) else text
+
+
+def _plain_cell(column: Any) -> Any:
+    cell = column.strip()
+    decimal = cell.re_search(f"^{DECIMAL.pattern}$")
+    return decimal.ifelse(cell.re_replace(TRAILING.pattern, ""), cell)
 
 
 def _value_kind(values: Sequence[Any]) -> str:

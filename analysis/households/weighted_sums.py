@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.households.row_values import WIDE
 from analysis.households.survey_errors import (
     Cells,
     Domains,
@@ -30,6 +31,9 @@ from analysis.households.survey_errors import (
 
 LEAST_LEFT = 1e-6
 """Share of the population that must be left unsampled for a design effect to be known."""
+HOUSEHOLDS = "_households"
+"""After the name of a sum of weights: the same without persons."""
+EDGE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -121,9 +125,20 @@ def totals(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the sums of integers, one expression for each.
 
     They are converted to floating point only once summed, so the threads that the database used do
-    not show.
+    not show. DuckDB adds integers in 128 bits by itself; Spark would in 64, and adds decimals.
     """
-    return {name: value.sum().cast("float64") for name, value in values.items()}
+    return {name: _widened(value).sum().cast("float64") for name, value in values.items()}
+
+
+def household_sums(rows: Any, weight: str, used: Any) -> dict[str, Any]:
+    """Return the weights without persons of the rows that a sum `weight` rests on, if known."""
+    if "households" not in rows.columns:
+        return {}
+    return {f"{weight}{HOUSEHOLDS}": rows["households"] * used}
+
+
+def _widened(value: Any) -> Any:
+    return value.cast(WIDE) if value.get_backend().name == "pyspark" else value
 
 
 def sum_rows(rows: Any, keys: Sequence[str], sums: Mapping[str, Any]) -> pd.DataFrame:
@@ -154,11 +169,19 @@ def ratio_estimates(sums: GroupSums, ratio: Ratio) -> pd.DataFrame:
     """Return value, error, interval, numbers and design effect of a ratio in each group.
 
     The design effect compares with a simple random sample of as many rows with the same weights,
-    without replacement where the design has a finite-population correction; as in R's survey.
+    without replacement where the design has a finite-population correction; as in R's survey, but
+    for the population of that correction, which is of households where persons count.
+
+    A share that is 0 or 1 in the sample has neither error nor interval, unless all was sampled: its
+    influences are zero whatever the truth is.
     """
     parts = [sums.entries(c) * factor for c, factor in ratio.numerator.items()]
     value, z = ratio_influence(np.sum(parts, axis=0), sums.entries(ratio.denominator), sums.domains)
     frame = estimate_frame(sums, value, z, weight=ratio.weight, n=ratio.n)
+    if (sums.sample.design.fraction < 1).any():
+        at_edge = (np.abs(value - 0.5) >= 0.5 - EDGE) & (np.abs(value) <= 1 + EDGE)
+        silent = at_edge & (frame["se"].to_numpy() < EDGE)
+        frame.loc[silent, ["se", "ci_low", "ci_high"]] = np.nan
     if ratio.squares is not None:
         frame["deff"] = frame["se"] ** 2 / _simple_variance(sums, ratio, value)
     return sums.labels.assign(measure=ratio.measure, item=ratio.item).join(frame)
@@ -184,8 +207,10 @@ def estimate_frame(
 def _simple_variance(sums: GroupSums, ratio: Ratio, value: Floats) -> Floats:
     """Return the variance of y / x under simple random sampling, x 0 or 1, and y 0 where x is.
 
-    Missing where the weights do not add up to more people than were asked, as normalised weights
-    do not: the share of the population that was not sampled is then unknown.
+    With a finite-population correction times the share of households left unsampled, 1 - n / sum
+    of their weights, persons not counted; R's svymean, to which a weight is a weight, would take
+    the persons for rows. Missing where the weights do not add up to more households than were
+    asked, as normalised weights do not: that share is then unknown.
     """
     column, factor = ratio.squares or ("", 0.0)
     weight, n = sums.groups(ratio.weight), sums.groups(ratio.n)
@@ -193,6 +218,13 @@ def _simple_variance(sums: GroupSums, ratio: Ratio, value: Floats) -> Floats:
     residual = sums.groups(column) * factor - value**2 * bottom
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = residual * weight / bottom**2 / (n - 1)
-        left = 1 - n / (weight / sums.sample.scale) if sums.sample.corrected else 1.0
+        left = 1 - n / _population(sums, ratio) if sums.sample.corrected else 1.0
         known = (residual > 0) & (np.asarray(left) > LEAST_LEFT)
         return np.where(known, variance * left, np.nan)
+
+
+def _population(sums: GroupSums, ratio: Ratio) -> Floats:
+    """Return how many households, or whatever a row is, the weights of a ratio stand for."""
+    apart = f"{ratio.weight}{HOUSEHOLDS}"
+    column = apart if apart in sums.sample.sums.columns else ratio.weight
+    return sums.groups(column) / sums.sample.scale
