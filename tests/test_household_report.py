@@ -76,10 +76,9 @@ def test_coverage_by_county_counts_each_estimate_once(study):
     counties = household_report.measure_counties(study)
     table = household_report.county_coverage(study, counties)
     table = table[table["measure"] == "M0"].set_index("n_psu")
-    truth = true_measures(study.cells, [("code", "year")])
-    truth = (
-        truth[truth["measure"] == "M0"].astype({"year": int}).set_index(["code", "year"])["truth"]
-    )
+    known = true_measures(study.cells, [("code", "year")])
+    known = known[known["measure"] == "M0"].astype({"year": int})
+    truth = known.set_index(["code", "year"])["truth"]
     rows = counties[counties["measure"] == "M0"].set_index(["code", "year"])
     held = [low <= truth[key] <= high for key, low, high in
             rows.loc[rows["se"].notna(), ["ci_low", "ci_high"]].itertuples()]  # fmt: skip
