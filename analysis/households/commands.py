@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from analysis.households.administrative import administrative_units
-from analysis.households.checking import Problem, check_reading, problem_frame
-from analysis.households.config import HouseholdConfig, read_config
-from analysis.households.household_report import county_years
-from analysis.households.measures import measure
-from analysis.households.reading import (
-    CONFIG,
-    Reading,
-    profile_households,
-    read_households,
-    remote_households,
-)
 from analysis.project import Project, ProjectError, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.households.checking import Problem
+    from analysis.households.config import HouseholdConfig
+    from analysis.households.reading import Reading
 
 console = Console(highlight=False, soft_wrap=True)
 OWN = "households/own"
@@ -43,6 +37,11 @@ def households_command(
     Example: python -m analysis households --config data/raw/example_own/clean/households.yml
     --data data/raw/example_own/clean
     """
+    from analysis.households.config import read_config
+    from analysis.households.household_report import county_years
+    from analysis.households.measures import measure
+    from analysis.households.reading import read_households, remote_households
+
     try:
         study = read_config(config)
         if REMOTE in data:
@@ -78,6 +77,9 @@ def check_own(folder: Path, *, out: Path = Path("build/households")) -> None:
     ProjectError
         When anything is wrong; what was found is printed and in `out`.
     """
+    from analysis.households.config import read_config
+    from analysis.households.reading import CONFIG, profile_households, read_households
+
     try:
         study = read_config(folder / CONFIG)
         reading = read_households(folder, study)
@@ -98,11 +100,16 @@ def check_own(folder: Path, *, out: Path = Path("build/households")) -> None:
 def _problems(
     reading: Reading, study: HouseholdConfig, *, leave_out_broken: bool = False
 ) -> list[Problem]:
+    from analysis.households.administrative import administrative_units
+    from analysis.households.checking import check_reading
+
     units = administrative_units(Project.find().source(""))
     return check_reading(reading, study, units, leave_out_broken=leave_out_broken)
 
 
 def _write_accounts(reading: Reading, problems: list[Problem], out: Path) -> None:
+    from analysis.households.checking import problem_frame
+
     _write(out / "accounts.csv", reading.accounts)
     _write(out / "broken_lines.csv", reading.broken)
     _write(out / "declared_missing.csv", reading.declared_missing)
