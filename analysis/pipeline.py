@@ -16,9 +16,8 @@ from typing import Any
 
 from analysis.notebook import module_closure
 from analysis.plan import PipelineError, Plan
-from analysis.project import ProjectError, bullet_list, sweep_temporaries, write_text
+from analysis.project import CONTRACTS, ProjectError, bullet_list, sweep_temporaries, write_text
 from analysis.provenance import versions, write_run
-from analysis.schemas import CONTRACTS
 from analysis.sources import sha256
 
 CLAIMS = "claims"

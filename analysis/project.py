@@ -11,6 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+CONTRACTS = (
+    "contracts.yml",
+    "contracts_interviews.yml",
+    "contracts_models.yml",
+    "contracts_cases.yml",
+    "contracts_policy.yml",
+    "contracts_households.yml",
+)
+"""Files of the package that hold the table contracts, `analysis.schemas`."""
+
 
 class ProjectError(Exception):
     """A problem that the user can mend: its message says what, where and how."""

@@ -16,16 +16,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from analysis.project import ProjectError, bullet_list
+from analysis.project import CONTRACTS, ProjectError, bullet_list
 
-CONTRACTS = (
-    "contracts.yml",
-    "contracts_interviews.yml",
-    "contracts_models.yml",
-    "contracts_cases.yml",
-    "contracts_policy.yml",
-    "contracts_households.yml",
-)
 _TYPES = ("int", "float", "str", "bool")
 _DICTIONARY = [
     "name", "type", "unit", "minimum", "maximum", "label_en", "label_zh", "source", "derived",
