@@ -84,7 +84,7 @@ def delisting_map(
     text = texts("delisting_map", lang)
     listed = _delisting_years(poverty)
     counts = listed["year"].value_counts()
-    colours = dict(zip(DELISTING_YEARS, _sequence(len(DELISTING_YEARS)), strict=True))
+    colours = dict(zip(DELISTING_YEARS, map_colours(len(DELISTING_YEARS)), strict=True))
     year_of = listed.drop_duplicates("code").set_index("code")["year"]
     fill = counties["code"].map(year_of).map(colours).fillna(PALE)
     unplaced = len(set(listed["code"]) - set(counties["code"]))
@@ -92,7 +92,7 @@ def delisting_map(
         fig = Figure(figsize=figure_size(DOUBLE_COLUMN_MM, 158), layout="constrained")
         ax = fig.subplots()
         filled = counties.assign(fill=fill)
-        _draw_map(ax, filled, provinces, maritime, metres=_FINE, sea=text["inset"])
+        draw_map(ax, filled, provinces, maritime, metres=_FINE, sea=text["inset"])
         handles: list[Any] = [
             Patch(color=colours[year], label=f"{year} ({counts.get(year, 0)})")
             for year in DELISTING_YEARS
@@ -147,7 +147,7 @@ def coordination_maps(
     chosen = _coordination(index, years)
     classes = chosen["class"]
     steps = range(int(classes.min()), int(classes.max()) + 1)
-    colours = dict(zip(steps, _sequence(len(steps)), strict=True))
+    colours = dict(zip(steps, map_colours(len(steps)), strict=True))
     with style():
         size = figure_size(DOUBLE_COLUMN_MM, 0.8 * DOUBLE_COLUMN_MM / len(years) + 32)
         fig = Figure(figsize=size, layout="constrained")
@@ -156,7 +156,7 @@ def coordination_maps(
             here = chosen[chosen["year"] == year].set_index("code")["class"]
             fill = counties["code"].map(here).map(colours)
             filled = counties.assign(fill=fill)
-            _draw_map(ax, filled, provinces, maritime, metres=_COARSE, sea=text["inset"])
+            draw_map(ax, filled, provinces, maritime, metres=_COARSE, sea=text["inset"])
             ax.set_title(text["panel"].format(year=year, count=fill.notna().sum()))
         handles = [
             Patch(color=colours[k], label=f"{k * CLASS_WIDTH:.1f}–{(k + 1) * CLASS_WIDTH:.1f}")
@@ -202,7 +202,7 @@ def _coordination(index: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
     return chosen.assign(**{"class": step.clip(upper=round(1 / CLASS_WIDTH) - 1)})
 
 
-def _sequence(count: int) -> list[str]:
+def map_colours(count: int) -> list[str]:
     """Colours from dark to light, readable in grey and by the colour-blind (viridis)."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
@@ -211,7 +211,7 @@ def _sequence(count: int) -> list[str]:
     return [to_hex(cmap(k / max(count - 1, 1))) for k in range(count)]
 
 
-def _draw_map(
+def draw_map(
     ax: Axes,
     counties: GeoDataFrame,
     provinces: GeoDataFrame,

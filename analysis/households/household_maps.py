@@ -18,7 +18,7 @@ from analysis.figure_style import (
 from analysis.geography import require_columns
 from analysis.households.household_labels import boundary_note, figure_texts
 from analysis.labels import texts
-from analysis.maps import HATCH, HATCH_INK, NO_DATA, _draw_map, _sequence
+from analysis.maps import HATCH, HATCH_INK, NO_DATA, draw_map, map_colours
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -76,7 +76,7 @@ def poverty_map(
     units = (known if len(known) else shown)["n_psu"].median()
     text = figure_texts("poverty_map", lang)
     bounds = class_bounds(100 * known["value"])
-    colours = _sequence(CLASSES)[::-1]
+    colours = map_colours(CLASSES)[::-1]
     with style():
         size = figure_size(DOUBLE_COLUMN_MM, 0.4 * DOUBLE_COLUMN_MM + 42)
         fig = Figure(figsize=size, layout="constrained")
@@ -146,7 +146,7 @@ def _panel(
     ax: Axes, filled: GeoDataFrame, layers: tuple[GeoDataFrame, GeoDataFrame], title: str, lang: str
 ) -> None:
     sea = texts("coordination_maps", lang)["inset"]
-    _draw_map(ax, filled, *layers, metres=_COARSE, sea=sea)
+    draw_map(ax, filled, *layers, metres=_COARSE, sea=sea)
     ax.set_title(title)
 
 

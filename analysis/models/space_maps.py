@@ -22,7 +22,7 @@ from analysis.figure_style import (
 )
 from analysis.geography import require_columns
 from analysis.labels import in_language, texts
-from analysis.maps import HATCH, HATCH_INK, NO_DATA, _draw_map
+from analysis.maps import HATCH, HATCH_INK, NO_DATA, draw_map
 from analysis.models.spatial_local import CLUSTERS
 from analysis.schemas import label
 
@@ -119,7 +119,7 @@ def lisa_maps(
             here = chosen[chosen["year"] == year].set_index("code")["cluster"]
             fill = counties["code"].map(here).map(COLOURS)
             filled = counties.assign(fill=fill)
-            _draw_map(ax, filled, provinces, maritime, metres=_COARSE, sea=sea)
+            draw_map(ax, filled, provinces, maritime, metres=_COARSE, sea=sea)
             ax.set_title(text["panel"].format(year=year, count=fill.notna().sum()))
         fig.legend(
             handles=_handles(chosen, years, text, texts("coordination_maps", lang)["missing"]),
