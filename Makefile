@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/ready
 ANALYSIS := $(BIN)/python -m analysis
 
-.PHONY: help setup reproduce test lint lab fetch clean lock benchmark
+.PHONY: help setup reproduce test lint site lab fetch clean lock benchmark
 help:  ## list the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
 
@@ -29,6 +29,9 @@ test: $(READY)  ## the tests, nbval over all notebooks included
 
 lint: $(READY)  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+site: $(READY)  ## pages of what census and demo left in build/: build/site/index.html
+	@$(ANALYSIS) site
 
 lab: $(READY)  ## JupyterLab with the package importable
 	@$(BIN)/jupyter lab notebooks

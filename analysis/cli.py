@@ -188,6 +188,24 @@ def refresh_command(profile: ProfileOption = "demo") -> None:
         console.print(f"  {'updated' if refreshed.changed else 'same':8} {refreshed.step}")
 
 
+@app.command("site")
+def site_command(
+    profiles: Annotated[
+        list[str], typer.Option("--profile", "-p", help="May be given several times.")
+    ] = ["census", "demo"],  # noqa: B006 (typer copies it)
+) -> None:
+    """Build pages of what the profiles' last runs left in build/; run nothing.
+
+    A profile that has not run is left out.
+    Example: python -m analysis site --profile own
+    """
+    from analysis.site import build_site
+
+    project = Project.find()
+    page = build_site(project, profiles, project.build("site"))
+    console.print(f"open {project.shown(page)} in a browser")
+
+
 @app.command("households-coverage")
 def households_coverage_command(
     replications: Annotated[int, typer.Option(min=2, help="Samples to draw.")] = 500,
