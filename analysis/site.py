@@ -125,8 +125,9 @@ def write_sources(project: Project, plans: Sequence[Plan], folder: Path) -> None
     if studies := _studies(plans):
         write_text(folder / "studies.md", studies)
         below.insert(0, "studies")
+    named = {name: link for plan in reversed(plans) for name, link in pages.places(plan).items()}
     readme = (project.root / "README.md").read_text(encoding="utf-8")
-    write_text(folder / "index.md", pages.index_page(readme, homes, names, below))
+    write_text(folder / "index.md", pages.index_page(readme, homes, named, names, below))
 
 
 def _write_profile(plan: Plan, homes: Mapping[str, str], folder: Path) -> None:

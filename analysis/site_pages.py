@@ -19,7 +19,7 @@ from analysis.sources import read_card
 
 README_CLAIM = re.compile(r"<!-- claim (\w+) (\S+) \S+ -->(.*?)<!-- /claim -->")
 NOTEBOOK_LINK = re.compile(r"\]\((?:notebooks/)?(\d\d_\w+)\.ipynb")
-PICTURE = re.compile(r"\]\((figures/[^)]+)\)")
+CODE_NAME = re.compile(r"(?<!`)`(\w+)`(?!`)")
 DIGITS = 4
 KINDS = ("problem", "cause", "countermeasure")
 
@@ -66,15 +66,34 @@ def link_notebooks(text: str, homes: Mapping[str, str], base: str) -> str:
     return NOTEBOOK_LINK.sub(page, text)
 
 
+def places(plan: Plan) -> dict[str, str]:
+    """Return {name: link} of a profile's exhibits, under their numbers too, and of its tables."""
+    name, project = plan.profile.name, plan.project
+    found: dict[str, str] = {}
+    for header in (plan.notebooks[step].header for step in plan.runnable):
+        for exhibit in (*header.figures, *header.tables):
+            link = f"{name}/exhibits.html#{exhibit}"
+            found |= {exhibit: link, exhibit.split("_")[0]: link}
+        tables = [table for table in header.writes if project.dictionary(name, table).is_file()]
+        found |= {table: f"{name}/tables.html#{table}" for table in tables}
+    return found
+
+
 def index_page(
-    readme: str, homes: Mapping[str, str], profiles: Sequence[str], below: Sequence[str]
+    readme: str,
+    homes: Mapping[str, str],
+    named: Mapping[str, str],
+    profiles: Sequence[str],
+    below: Sequence[str],
 ) -> str:
-    """Return the first page: the README, its numbers and notebooks linked.
+    """Return the first page: the README, its numbers, notebooks, exhibits and tables linked.
 
     Parameters
     ----------
     readme : str
         Text of the README.
+    named : mapping of {name: link}
+        Exhibits and tables, as `places` gives them.
     profiles : sequence of str
         Profiles that the site shows; a claim of another stays plain text.
     below : sequence of str
@@ -87,7 +106,12 @@ def index_page(
             return value
         return f'<a class="claim" href="{profile}/claims.html#{key}">{value}</a>'
 
-    return link_notebooks(README_CLAIM.sub(claim, readme), homes, "") + toctree(below)
+    def name(match: re.Match[str]) -> str:
+        link = named.get(match.group(1))
+        return f'<a href="{link}">{match.group(1)}</a>' if link else match.group()
+
+    text = CODE_NAME.sub(name, README_CLAIM.sub(claim, readme))
+    return link_notebooks(text, homes, "") + toctree(below)
 
 
 def profile_page(plan: Plan, states: Mapping[str, str], below: Sequence[str]) -> str:
