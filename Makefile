@@ -34,7 +34,7 @@ site: $(READY)  ## pages of what census and demo left in build/: build/site/inde
 	@$(ANALYSIS) site
 
 lab: $(READY)  ## JupyterLab with the package importable
-	@$(BIN)/jupyter lab notebooks
+	@PATH="$(CURDIR)/$(BIN):$$PATH" jupyter lab $(LABFLAGS) notebooks
 
 fetch: $(READY)  ## bring the real files into data/raw and verify them
 	@$(ANALYSIS) fetch --profile census

@@ -4,6 +4,7 @@ An executed notebook is kept without clocks, paths and random ids, so two runs g
 bytes. A notebook that fails is kept as far as it got, and the error says where to look.
 """
 
+import os
 import re
 import shutil
 import time
@@ -20,10 +21,13 @@ from analysis.pipeline import status
 from analysis.plan import Plan
 from analysis.project import ProjectError, atomic_file, write_text
 from analysis.provenance import write_record
+from analysis.step import ENGINE
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 LINE_IN_CELL = re.compile(r"Cell In\[\d+\], line (\d+)")
 ADDRESS = re.compile(r"<[\w.]+ (?:object )?at 0x[0-9a-f]+>")
+NOT_STARTED = "Kernel died before replying"
+"""Another program may have taken the port that was chosen for the kernel."""
 INJECTED = "injected-parameters"
 CLOCK_GRAIN = 0.05
 """Seconds by which the clock of a file system may lag behind that of Python."""
@@ -102,22 +106,28 @@ def _papermill(plan: Plan, step: str, partial: Path) -> Any:
     import papermill
 
     logging.getLogger("traitlets").setLevel(logging.ERROR)
+    os.environ[ENGINE] = "1"
     nb = plan.notebooks[step]
     defaults = {name: parameter.default for name, parameter in nb.parameters.items()}
     changed = {k: v for k, v in plan.values[step].items() if v != defaults[k]}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return papermill.execute_notebook(
-                clear_outputs(nbformat.read(nb.path, as_version=4)),
-                partial,
-                parameters=changed,
-                kernel_name="python3",
-                progress_bar=False,
-                extra_arguments=["--IPKernelApp.log_level=50"],
-            )
-    except papermill.PapermillExecutionError as error:
-        raise ExecutionError(_failure(plan, step, error, partial)) from None
+    for attempt in (1, 2):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return papermill.execute_notebook(
+                    clear_outputs(nbformat.read(nb.path, as_version=4)),
+                    partial,
+                    parameters=changed,
+                    kernel_name="python3",
+                    progress_bar=False,
+                    extra_arguments=["--IPKernelApp.log_level=50"],
+                )
+        except papermill.PapermillExecutionError as error:
+            raise ExecutionError(_failure(plan, step, error, partial)) from None
+        except RuntimeError as error:
+            if attempt == 2 or NOT_STARTED not in str(error):
+                raise
+    raise AssertionError("the second attempt returns or raises")
 
 
 def _failure(plan: Plan, step: str, error: Any, partial: Path) -> str:
@@ -204,8 +214,10 @@ def _refuse_passing(outputs: list[Any], number: int, root: Path) -> None:
         text = " ".join([output.get("text", ""), *(str(value) for value in shown.values())])
         if match := ADDRESS.search(text):
             raise ExecutionError(f"cell {number} prints {match.group()}: show its content instead")
-        if str(root) in text:
-            raise ExecutionError(f"cell {number} prints the folder {root}: show a name instead")
+        if line := next((line for line in text.splitlines() if str(root) in line), ""):
+            raise ExecutionError(
+                f"cell {number} prints the folder {root}: show a name instead, of: {line.strip()}"
+            )
 
 
 def write_notebook(path: Path, notebook: Any) -> None:

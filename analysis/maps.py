@@ -272,7 +272,8 @@ def _paint(
     left, right, bottom, top = view
     shown, outlines, line = (f.cx[left:right, bottom:top] for f in (counties, provinces, maritime))
     known, unknown = shown[shown["fill"].notna()], shown[shown["fill"].isna()]
-    known.plot(ax=ax, color=known["fill"], edgecolor="white", linewidth=0.1, aspect=None)
+    if len(known):
+        known.plot(ax=ax, color=known["fill"], edgecolor="white", linewidth=0.1, aspect=None)
     if len(unknown):
         unknown.dissolve(method="coverage").plot(
             ax=ax, facecolor=NO_DATA, edgecolor=HATCH_INK, hatch=HATCH, linewidth=0, aspect=None

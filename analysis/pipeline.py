@@ -303,7 +303,8 @@ def _reason(step: str, reason: Any) -> str:
     if name.startswith(READABLE) and reason.details.get("old_hash"):
         return f"{name}: {reason.details['old_hash']} -> {reason.details['new_hash']}"
     words = {"not_in_db": "is new", "changed": "changed", "missing": "is missing"}
-    return f"{name} {words.get(reason.reason, reason.reason)}"
+    by_hand = ", by hand?" if reason.node_type == "product" and reason.reason == "changed" else ""
+    return f"{name} {words.get(reason.reason, reason.reason)}{by_hand}"
 
 
 def _weight(words: str) -> tuple[int, str]:

@@ -16,6 +16,8 @@ from analysis.project import Project, ProjectError, bullet_list
 from analysis.sources import masked_name, read_card
 from analysis.step import PROFILE_SOURCES
 
+CARD_TO_COPY = ": copy data/raw/example_own/own_source.yml there as source.yml and fill it in"
+
 
 class PipelineError(ProjectError):
     """The steps do not form a pipeline, or a step failed."""
@@ -218,7 +220,7 @@ def _check_names(project: Project, profile: Profile, notebooks: dict[str, Notebo
     problems += [f"{name} is both a raw source and a table" for name in sorted(tables & served)]
     problems += [
         f"profile {profile.name} lists the source {name!r}, but data/raw/{name} has no source.yml"
-        f"{nearest(name, sources)}"
+        + (CARD_TO_COPY if name.endswith("/own") else nearest(name, sources))
         for name in profile.sources
         if name not in sources
     ]

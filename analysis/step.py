@@ -8,6 +8,7 @@ header does not declare. What was declared and what was done therefore cannot di
 import json
 import math
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
-from analysis.parameters import choose_profile, nearest
-from analysis.project import Project, ProjectError, write_text
+from analysis.parameters import choose_profile, nearest, read_profiles
+from analysis.project import Project, ProjectError, bullet_list, write_text
 from analysis.sources import Card, read_card
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 PROFILE_SOURCES = "profile_sources"
 CLAIM_DIGITS = 10
+ENGINE = "COMPENDIUM_ENGINE"
+"""Environment variable of a kernel that the engine started: its parameters are checked already."""
 STAMP = {
     "en": "SIMULATED DATA: no statement about real places or people",
     "zh": "模拟数据（SIMULATED）：不反映真实地区与人物",
@@ -125,7 +128,7 @@ class Step:
         if missing:
             raise StepError(
                 f"{name}: {', '.join(missing)} not there yet: "
-                f"python -m analysis fetch --profile {self.profile}"
+                f"python -m analysis fetch --profile {self.profile}{self._elsewhere()}"
             )
         return folder
 
@@ -144,6 +147,7 @@ class Step:
                 raise StepError(
                     f"{step} has made no claims yet: "
                     f"python -m analysis run {self.header.step} --profile {self.profile}"
+                    f"{self._elsewhere()}"
                 )
             found |= json.loads(path.read_text(encoding="utf-8"))
         return found
@@ -306,8 +310,15 @@ class Step:
             raise StepError(
                 f"table {name} of profile {self.profile} does not exist yet: "
                 f"python -m analysis run {self.header.step} --profile {self.profile}"
+                f"{self._elsewhere()}"
             )
         return path
+
+    def _elsewhere(self) -> str:
+        """Return the advice to take a profile in which this step has run, or nothing."""
+        step, profiles = self.header.step, read_profiles(self.project.parameters)
+        ran = [name for name in profiles if self.project.executed(name, step).is_file()]
+        return f', or set profile = "{ran[0]}" in the first cell' if ran else ""
 
     def _write_claims(self) -> None:
         path = self.project.step_claims(self.profile, self.header.step)
@@ -357,12 +368,40 @@ def step(
     -------
     Step
         Prints the stamp SIMULATED where anything that it reads is simulated.
+
+    Raises
+    ------
+    StepError
+        By hand: listing each parameter of the first cell that has another type or range than it
+        declares, or that is left as it was where the profile sets another value.
     """
     named = {"reads": reads, "claims": claims, "writes": writes, "figures": figures}
     header = Header(
         name, tables=tuple(tables), level=level, **{k: tuple(v) for k, v in named.items()}
     )
     declared = Step(header, profile, Project.find())
+    if ENGINE not in os.environ:
+        _check_parameters(declared, sys._getframe(1).f_globals)
     if declared.simulated():
         print(STAMP["en"])
     return declared
+
+
+def _check_parameters(declared: Step, values: dict[str, Any]) -> None:
+    """Hold the notebook's variables against its first cell and the profile, as the engine does."""
+    from analysis.notebook import read_notebook
+
+    name, profile = declared.header.step, declared.profile
+    path = declared.project.notebooks / f"{name}.ipynb"
+    parameters = read_notebook(path).parameters if path.is_file() else {}
+    chosen = read_profiles(declared.project.parameters)[profile].overrides.get(name, {})
+    problems = []
+    for parameter in parameters.values():
+        value = values.get(parameter.name, parameter.default)
+        wanted = chosen.get(parameter.name, value)
+        if problem := parameter.problem(value):
+            problems.append(problem)
+        elif value == parameter.default != wanted:
+            problems.append(f"profile {profile} wants {parameter.name} = {wanted!r}, not {value!r}")
+    if problems:
+        raise StepError(bullet_list("parameters to change in the first cell:", problems))

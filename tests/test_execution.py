@@ -195,3 +195,76 @@ def test_claims_of_another_step_are_read_and_simulated_where_one_is(project):
     path.unlink()
     with pytest.raises(StepError, match="02_use has made no claims yet"):
         st.claimed()
+
+
+@pytest.mark.parametrize(
+    ("rows", "profile_rows", "refused"),
+    [
+        (3, None, ""),
+        (11, None, r"rows must lie in \[1, 10\], got 11"),
+        ("3", None, "rows must be int, got str '3'"),
+        (3, 5, "profile demo wants rows = 5, not 3"),
+        (4, 5, ""),  # changed in the first cell: the reader's own choice
+        (5, 5, ""),
+    ],
+)
+def test_by_hand_the_first_cell_is_held_against_its_ranges_and_the_profile(
+    tmp_path, monkeypatch, rows, profile_rows, refused
+):
+    from analysis.step import ENGINE, StepError
+
+    project = Project(make_project(tmp_path / "toy"))
+    if profile_rows:
+        text = project.parameters.read_text(encoding="utf-8")
+        chosen = f"sources: [things]\n    parameters: {{01_make: {{rows: {profile_rows}}}}}"
+        project.parameters.write_text(text.replace("sources: [things]", chosen), encoding="utf-8")
+    monkeypatch.chdir(project.notebooks)
+    names = {"profile": "demo", "rows": rows}
+    monkeypatch.setenv(ENGINE, "1")
+    exec(MAKE[1], dict(names))
+    monkeypatch.delenv(ENGINE)
+    if not refused:
+        exec(MAKE[1], dict(names))
+    else:
+        with pytest.raises(StepError, match=refused):
+            exec(MAKE[1], dict(names))
+
+
+def test_what_does_not_exist_yet_names_the_profile_that_has_it(tmp_path):
+    from analysis.step import Header, Step, StepError
+
+    project = Project(make_project(tmp_path / "toy"))
+    st = Step(Header("02_use", reads=("linkage_excluded",)), "empty", project)
+    with pytest.raises(StepError, match="--profile empty$"):
+        st.load("linkage_excluded")
+    analysis(project, "run")
+    with pytest.raises(StepError, match='or set profile = "demo" in the first cell'):
+        st.load("linkage_excluded")
+
+
+@pytest.mark.parametrize(("failures", "message", "calls"), [(1, "", 2), (2, "before repl", 2)])
+def test_a_kernel_whose_port_was_taken_is_started_once_more(
+    project, monkeypatch, failures, message, calls
+):
+    import papermill
+
+    from analysis import execution
+    from analysis.plan import make_plan
+
+    tried = []
+
+    def start(*words, **options):
+        tried.append(words)
+        if len(tried) <= failures:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return "done"
+
+    monkeypatch.setattr(papermill, "execute_notebook", start)
+    monkeypatch.setenv(execution.ENGINE, "1")
+    run = (make_plan(project, "demo"), "03_other", project.root / "partial.ipynb")
+    if message:
+        with pytest.raises(RuntimeError, match=message):
+            execution._papermill(*run)
+    else:
+        assert execution._papermill(*run) == "done"
+    assert len(tried) == calls

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analysis.households import income_order
 from analysis.households.config import parse_config
 from analysis.households.measures import measure, subgroup_shares
 from analysis.models.inequality import generalized_entropy, gini
@@ -245,32 +244,6 @@ def test_inequality_equals_the_county_functions_with_ties_and_zeros(frame: pd.Da
     assert found["theil"] == pytest.approx(
         generalized_entropy(frame["income"], weights), rel=1e-7, abs=EXACT
     )
-
-
-@pytest.mark.parametrize("batch", [500, 1000, 1100])
-def test_inequality_by_group_whether_sorted_here_or_in_the_database(
-    monkeypatch: pytest.MonkeyPatch, batch: int
-) -> None:
-    """Groups of 700 to 1100 rows with many ties: only batches of 1100 hold each of them."""
-    rng, sizes = np.random.default_rng(5), np.arange(700, 1101, 50)
-    frame = pd.DataFrame(
-        {
-            "code": rng.permutation(np.repeat(np.arange(9), sizes)),
-            "weight": rng.integers(1, 50, 8100), "psu": rng.integers(0, 60, 8100),
-            "income": rng.lognormal(9, 0.8, 8100).round(-2),
-        }
-    )  # fmt: skip
-    study = {"measures": ["gini"], "groups": [["code"]]}
-    usual = incomes(frame, **study)
-    monkeypatch.setattr(income_order, "BATCH", batch)
-    found = incomes(frame, **study)
-    pd.testing.assert_frame_equal(found, usual, rtol=1e-12)
-    shuffled = incomes(frame.sample(frac=1, random_state=1), **study)
-    pd.testing.assert_frame_equal(shuffled, found, check_exact=True)
-    for code, part in frame.groupby("code"):
-        value = found[(found["measure"] == "gini") & (found["code"] == code)]["value"].item()
-        expected = gini(part["income"], part["weight"].to_numpy(float))
-        assert value == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(("name", "index"), [("gini", gini), ("theil", generalized_entropy)])

@@ -306,7 +306,7 @@ def approve(
 def _unread(folder: Path, doc_id: str, text: str | None) -> str:
     """Why a document cannot have been read as it is now; empty if it can."""
     if text is None:
-        return f"{doc_id}: no such document"
+        return f"{doc_id}: no such document: ids such as D01 stand in interviews.csv"
     path = folder / REVIEW_FOLDER / review_file(doc_id)
     if not path.is_file():
         return f"{doc_id}: not written for review yet"

@@ -1,13 +1,12 @@
 """What needs incomes in order: medians, and the sums behind the Gini coefficient.
 
 The database sorts, out of core if need be; the sorted rows come in batches and are never all in
-memory. Where domains are small it only brings their rows together, and each is put in order here.
-Rows are sorted by everything that is used, so that ties cannot change a result.
+memory. Rows are sorted by everything that is used, so that ties cannot change a result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,13 +16,11 @@ from analysis.households.survey_errors import Floats, Integers
 from analysis.households.weighted_sums import GroupSums
 
 BATCH = 1 << 17
-"""Rows at a time, and of a domain up to which it is put in order here, not in the database."""
+"""Rows at a time; arrays of as many stay in the cache of a processor."""
 INCOME_BITS = 39
 """Of a 64-bit integer with the domain; enough for `row_values.LARGEST_INCOME` in hundredths."""
 WEIGHT_BITS = 27
 """Of a 64-bit integer with the entry; enough for the largest weight, 1e8."""
-PLACE_BITS = 32
-"""Of a 64-bit integer with the run of equal incomes that a row is in."""
 
 
 def excess_sums(rows: Any, sums: GroupSums, keys: Sequence[str]) -> Floats:
@@ -46,63 +43,23 @@ def excess_sums(rows: Any, sums: GroupSums, keys: Sequence[str]) -> Floats:
         first=sums.domains.domain[sums.entry] << INCOME_BITS, then=sums.entry << WEIGHT_BITS
     )
     packed = _packed(rows, places)
-    known = packed.filter(packed["first"].notnull())
-    if sums.groups("rows").max(initial=0) <= BATCH:
-        domain = (known["first"] >> INCOME_BITS).cast("int32")
-        ordered = _ordered_domains(_streamed(known.order_by(domain)))
-    else:
-        ordered = _streamed(known.order_by(["first", "then"]))
+    ordered = packed.filter(packed["first"].notnull()).order_by(["first", "then"])
     excess = np.zeros(len(sums.domains.psu))
     carried = (-1, 0.0, 0.0)
-    for batch in _resized(ordered):
+    for batch in record_batches(ordered):
         carried = _add_batch(excess, batch, carried)
     return excess
 
 
-def _ordered_domains(batches: Iterable[Any]) -> Iterator[Any]:
-    """Yield whole domains with their rows in order, of batches in which domains follow each other.
-
-    As record batches, each of one domain or several.
-    """
-    import pyarrow as pa
-
-    held = np.empty((2, 0), np.int64)
-    for batch in batches:
-        columns = batch["first"].to_numpy(), batch["then"].to_numpy()
-        held = np.concatenate([held, np.stack(columns)], axis=1)
-        domain = held[0] >> INCOME_BITS
-        whole = np.searchsorted(domain, domain[-1]) if len(domain) else 0
-        if whole:
-            yield pa.record_batch(_in_order(*held[:, :whole]), ["first", "then"])
-        held = held[:, whole:]
-    yield pa.record_batch(_in_order(*held), ["first", "then"])
-
-
-def _in_order(first: Integers, then: Integers) -> list[Integers]:
-    """Return both columns sorted by the first and, among equals, by the second.
-
-    In sorts of single integers, which are many times as fast as one of pairs.
-    """
-    order = np.argsort(first)
-    first, then = first[order], then[order]
-    equal = first[1:] == first[:-1]
-    tied = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
-    rising = tied[np.argsort(then[tied])]
-    run = np.cumsum(np.append(True, ~equal))[rising]
-    places = np.sort(run << PLACE_BITS | np.arange(len(tied))) & ((1 << PLACE_BITS) - 1)
-    then[tied] = then[rising[places]]
-    return [first, then]
-
-
-def _resized(batches: Iterable[Any]) -> Iterator[Any]:
-    """Yield the rows of record batches as Arrow tables of `BATCH` rows, the last shorter.
+def record_batches(expression: Any) -> Iterator[Any]:
+    """Yield the rows of an Ibis table in order, as Arrow tables of `BATCH` rows, the last shorter.
 
     Their sizes must not depend on the threads of the database, for each is summed by itself.
     """
     import pyarrow as pa
 
     held, rows = [], 0
-    for batch in batches:
+    for batch in _streamed(expression):
         held.append(pa.Table.from_batches([batch]))
         rows += batch.num_rows
         while rows >= BATCH:
@@ -171,10 +128,10 @@ def _add_batch(
     """Add a sorted batch to `excess`; return its last domain with its running sums."""
     first, then = batch["first"].to_numpy(), batch["then"].to_numpy()
     domain, cents = first >> INCOME_BITS, (first & ((1 << INCOME_BITS) - 1)).astype(float)
-    entry, weight = then >> WEIGHT_BITS, (then & ((1 << WEIGHT_BITS) - 1)).astype(float)
-    starts = np.append(0, np.flatnonzero(domain[1:] != domain[:-1]) + 1)
+    entry, v = then >> WEIGHT_BITS, then & ((1 << WEIGHT_BITS) - 1)
+    starts = np.flatnonzero(np.diff(domain, prepend=domain[0] - 1))
     before = carried if carried[0] == domain[0] else (domain[0], 0.0, 0.0)
-    income = weight * cents
+    weight, income = v.astype(float), v * cents
     running_weight = _running(weight, starts, before[1])
     running_income = _running(income, starts, before[2])
     parts = weight * (cents * running_weight - running_income)

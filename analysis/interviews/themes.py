@@ -48,9 +48,11 @@ def select_codings(codings: pd.DataFrame, coder: str) -> pd.DataFrame:
     found = codings[chosen & (codings["start"] < codings["end"])]
     if found.empty:
         people = sorted(codings.loc[codings["origin"] == "human", "coder_id"].unique())
-        agreed = [CONSENSUS] if (codings["origin"] == CONSENSUS).any() else []
+        known = [*people, *([CONSENSUS] if (codings["origin"] == CONSENSUS).any() else [])]
         raise ThemeError(
-            f"no codings of {coder!r}: choose one of {', '.join([*people, *agreed]) or 'none'}"
+            f"no codings of {coder!r}: "
+            + (f"choose one of {', '.join(known)}" if known else "none of the documents is coded")
+            + "; coder and language are parameters of 12_map_themes_and_chains"
         )
     return found
 
