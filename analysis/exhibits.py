@@ -93,13 +93,13 @@ def save_figure(
             with atomic_file(stem.with_name(f"{stem.name}{LANGUAGES[lang]}.{kind}")) as temporary:
                 temporary.write_bytes(_render(fig, kind, boxes[lang]))
     write_csv(stem.with_name(f"{stem.name}.csv"), data.drop(columns="geometry", errors="ignore"))
-    return _image(drawn["en"], boxes["en"])
+    return _image(drawn["en"], boxes["en"], stem.name)
 
 
 def show_figure(draw: "Callable[[str], Figure]", *, simulated: bool) -> "Image":
     """Return the English figure for the notebook, stamped where it is simulated."""
     fig = _draw(draw, "en")
-    return _image(fig, _stamp(fig, "en") if simulated else None)
+    return _image(fig, _stamp(fig, "en") if simulated else None, "Figure")
 
 
 def _draw(draw: "Callable[[str], Figure]", lang: str) -> "Figure":
@@ -155,10 +155,13 @@ def _shorten_paths(svg: bytes) -> bytes:
     return re.sub(rb' d="[^"]*"', shorten, svg)
 
 
-def _image(fig: "Figure", box: "Bbox | None") -> "Image":
+def _image(fig: "Figure", box: "Bbox | None", name: str) -> "Image":
+    """Return a figure for the notebook; its name and note are read where it cannot be seen."""
     from IPython.display import Image
 
-    return Image(_render(fig, "png", box, SCREEN_DPI), format="png")
+    stamp = [] if box is None else ["SIMULATED."]
+    words = [f"{name.replace('_', ' ')}.", *stamp, *fig.get_supxlabel().split()]
+    return Image(_render(fig, "png", box, SCREEN_DPI), format="png", alt=" ".join(words))
 
 
 def save_table(stem: Path, build: "Callable[[str], Table]", *, simulated: bool) -> "HTML":

@@ -213,6 +213,18 @@ def test_image_of_the_notebook_is_the_english_figure(folders, tmp_path):
     assert height > HEIGHT_MM / 25.4 * exhibits.SCREEN_DPI
 
 
+def test_a_figure_in_a_notebook_can_be_read_without_being_seen(tmp_path):
+    def with_note(lang):
+        fig = Figure(figsize=(5, 2), layout="constrained")
+        fig.subplots()
+        figure_style.add_note(fig, "What it draws, wrapped to the width of the figure")
+        return fig
+
+    saved = save_figure(tmp_path / "fig01_map", with_note, DATA, simulated=True)
+    words = "fig01 map. SIMULATED. What it draws, wrapped to the width of the figure"
+    assert saved._repr_mimebundle_()[1] == {"image/png": {"alt": words}}
+
+
 # --- tables
 
 HOSTILE = "R&D 50%_of <5, $x #1"
