@@ -9,7 +9,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from analysis.households.commands import OWN, check_own, households_command
+from analysis.households.commands import (
+    OWN,
+    RISK,
+    check_own,
+    check_risk,
+    households_command,
+)
 from analysis.interviews.commands import app as interviews
 from analysis.parameters import choose_profile, read_profiles
 from analysis.pipeline import INTERRUPTED, Outcome, run, status
@@ -174,6 +180,9 @@ def check_command(
     own = project.source(OWN)
     if data is not None or (profile and OWN in profiles[profile].sources and own.is_dir()):
         check_own(data or own)
+    risk = project.source(RISK)
+    if profile and data is None and RISK in profiles[profile].sources and risk.is_dir():
+        check_risk(own, risk)
 
 
 @app.command("refresh")

@@ -10,10 +10,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from analysis.households.administrative import Administrative, administrative_units
 from analysis.households.checking import SHOWN, Problem, check_households, problem_frame
-from analysis.households.commands import check_own, households_command
+from analysis.households.commands import check_own, check_risk, households_command
 from analysis.households.config import parse_config, read_config
 from analysis.households.example import CELLS, write_example
 from analysis.households.household_report import county_years
@@ -82,6 +83,39 @@ def test_card_to_be_filled_in_is_valid_and_not_of_simulated_data(
     card = read_card(own)
     assert not card.simulated and card.confidential
     assert read_card(EXAMPLE).simulated
+
+
+RISK = {"predictors": ["schooling_years"], "vulnerability": ["urban"], "groups": ["urban"]}
+
+
+@pytest.mark.parametrize(
+    ("risk", "line", "said"),
+    [
+        ({"predictors": ["wealth"]}, 9000, "neither columns nor indicators: 'wealth'; there are"),
+        ({"horizons": [1]}, 9000, "horizons is unknown: use predictors"),
+        ({}, None, "`monitoring_line` is None: give one number"),
+        ({}, 9000, ""),
+    ],
+)
+def test_check_says_what_the_forecast_would_refuse(
+    example: Path, tmp_path: Path, capsys: Any, risk: dict[str, Any], line: Any, said: str
+) -> None:
+    households, own = tmp_path / "households" / "own", tmp_path / "risk" / "own"
+    shutil.copytree(example / "clean", households)
+    own.mkdir(parents=True)
+    for source in ("boundaries", "crosswalk", "facts"):
+        (tmp_path / source).symlink_to(RAW / source)
+    given = {**RISK, "lines": [6000, 9000], **risk}
+    (own / "risk.yml").write_text(yaml.safe_dump(given), encoding="utf-8")
+    config = households / "households.yml"
+    study = yaml.safe_load(config.read_text(encoding="utf-8")) | {"monitoring_line": line}
+    config.write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
+    if said:
+        with pytest.raises(ProjectError, match=rf"^risk/own: .*(\n.*)*{said}"):
+            check_risk(households, own)
+    else:
+        check_risk(households, own)
+        assert "forecast of poverty: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

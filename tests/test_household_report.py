@@ -233,5 +233,5 @@ def test_risk_file_with_faults_lists_them(tmp_path):
 
 def test_unknown_columns_of_the_risk_file_are_named(study):
     given = risk_report.read_risk(RAW / "risk" / "simulated") | {"predictors": ["wealth"]}
-    with pytest.raises(ValueError, match="'wealth' is neither a column nor an indicator"):
+    with pytest.raises(ValueError, match="neither columns nor indicators: 'wealth'; there are "):
         risk_report.risk_frame(study, given)

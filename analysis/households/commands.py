@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from analysis.households.reading import Reading
 
 console = Console(highlight=False, soft_wrap=True)
-OWN = "households/own"
+OWN, RISK = "households/own", "risk/own"
 PRINTED = 40
 REMOTE = "://"
 
@@ -95,6 +95,32 @@ def check_own(folder: Path, *, out: Path = Path("build/households")) -> None:
     _print_problems(problems)
     if problems:
         raise ProjectError(f"mend them, then check again; all: {out}/problems.csv")
+
+
+def check_risk(households: Path, risk: Path) -> None:
+    """Try the forecast of poverty of step 23 on the user's own files; keep nothing.
+
+    Parameters
+    ----------
+    households : Path
+        Folder that `check_own` accepts.
+    risk : Path
+        Holds `risk.yml`.
+
+    Raises
+    ------
+    ProjectError
+        Listing what keeps the forecast from being made.
+    """
+    from analysis.households.household_report import open_study
+    from analysis.households.risk_report import read_risk, risk_report
+
+    try:
+        counts = risk_report(open_study(households, ()), read_risk(risk)).study.counts
+    except ValueError as error:
+        raise ProjectError(f"{risk.parent.name}/{risk.name}: {error}") from error
+    told = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items())
+    console.print(f"forecast of poverty: {told}")
 
 
 def _problems(

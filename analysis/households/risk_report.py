@@ -108,7 +108,9 @@ def risk_frame(study: HouseholdStudy, given: dict[str, Any]) -> pd.DataFrame:
     wanted = [*given["predictors"], *given["vulnerability"], *given["groups"]]
     made = {LOG_INCOME, *rules}
     lost = sorted({name for name in wanted if name not in present | made})
-    found = [f"{n!r} is neither a column nor an indicator: name one" for n in lost]
+    known = ", ".join(sorted(present | made))
+    names = ", ".join(repr(name) for name in lost)
+    found = [f"neither columns nor indicators: {names}; there are {known}"] if lost else []
     line = config.poverty_line
     if not isinstance(line, int | float):
         found.append(f"`poverty_line` of {CONFIG} is {line}: give one number for all years")
