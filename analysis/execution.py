@@ -110,24 +110,24 @@ def _papermill(plan: Plan, step: str, partial: Path) -> Any:
     nb = plan.notebooks[step]
     defaults = {name: parameter.default for name, parameter in nb.parameters.items()}
     changed = {k: v for k, v in plan.values[step].items() if v != defaults[k]}
-    for attempt in (1, 2):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return papermill.execute_notebook(
-                    clear_outputs(nbformat.read(nb.path, as_version=4)),
-                    partial,
-                    parameters=changed,
-                    kernel_name="python3",
-                    progress_bar=False,
-                    extra_arguments=["--IPKernelApp.log_level=50"],
-                )
-        except papermill.PapermillExecutionError as error:
-            raise ExecutionError(_failure(plan, step, error, partial)) from None
-        except RuntimeError as error:
-            if attempt == 2 or NOT_STARTED not in str(error):
-                raise
-    raise AssertionError("the second attempt returns or raises")
+    options = {
+        "parameters": changed,
+        "kernel_name": "python3",
+        "progress_bar": False,
+        "extra_arguments": ["--IPKernelApp.log_level=50"],
+    }
+    blank = clear_outputs(nbformat.read(nb.path, as_version=4))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                return papermill.execute_notebook(blank, partial, **options)
+            except RuntimeError as error:
+                if NOT_STARTED not in str(error):
+                    raise
+            return papermill.execute_notebook(blank, partial, **options)
+    except papermill.PapermillExecutionError as error:
+        raise ExecutionError(_failure(plan, step, error, partial)) from None
 
 
 def _failure(plan: Plan, step: str, error: Any, partial: Path) -> str:

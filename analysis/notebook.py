@@ -90,6 +90,21 @@ def read_notebook(path: Path) -> Notebook:
     return Notebook(path, parameters, header, code, frozenset(imports))
 
 
+def declared_parameters(path: Path) -> dict[str, Parameter]:
+    """Return the parameters of a notebook that a person works on.
+
+    Empty where the file is not there or its cell of parameters cannot be read at the moment; other
+    cells may hold anything.
+    """
+    try:
+        for number, (kind, source, tags) in enumerate(_cells(path), start=1):
+            if kind == "code" and "parameters" in tags:
+                return read_parameters(source, f"{path.name}, cell {number}")
+    except (OSError, HeaderError, ParameterError):
+        pass
+    return {}
+
+
 def read_notebooks(folder: Path) -> dict[str, Notebook]:
     """Read every notebook of a folder, in the order of their names.
 

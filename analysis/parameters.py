@@ -122,6 +122,10 @@ def read_parameters(source: str, where: str) -> dict[str, Parameter]:
     ParameterError
         Listing every line that is not such a declaration.
     """
+    try:
+        body = ast.parse(source).body
+    except SyntaxError as error:
+        raise ParameterError(f"{where}, line {error.lineno}: not plain Python: {error.msg}") from None
     comments = {
         token.start[0]: token.string.lstrip("# ")
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
@@ -129,7 +133,7 @@ def read_parameters(source: str, where: str) -> dict[str, Parameter]:
     }
     found: dict[str, Parameter] = {}
     problems: list[str] = []
-    for node in ast.parse(source).body:
+    for node in body:
         line = f"{where}, line {node.lineno}: `{ast.unparse(node)}`"
         if not (
             isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value
@@ -196,6 +200,11 @@ class Profile:
         return next((s for s in self.sources if name in (s, s.split("/")[0])), None)
 
 
+PROFILE_NAME = re.compile(r"[A-Za-z]\w*")
+RESERVED = ("figures", "households", "households_coverage", "montecarlo", "notebooks", "site")
+"""Folders of other things beside those of profiles."""
+
+
 def read_profiles(path: Path) -> dict[str, Profile]:
     """Read `parameters.yml`.
 
@@ -226,7 +235,12 @@ def _read_profile(name: str, entry: Any) -> tuple[Profile, list[str]]:
     known = ("about", "sources", "parameters", "leave_out")
     if not isinstance(entry, dict):
         return Profile(name, "", ()), [f"profile {name} must be a mapping of {', '.join(known)}"]
-    faults = [
+    faults = []
+    if not isinstance(name, str) or not PROFILE_NAME.fullmatch(name) or name in RESERVED:
+        faults.append(
+            f"profile {name}: a name has letters, digits, _, and is none of {', '.join(RESERVED)}"
+        )
+    faults += [
         f"profile {name}: unknown key `{k}`{nearest(k, known)}" for k in entry if k not in known
     ]
     sources, overrides = entry.get("sources", []), entry.get("parameters") or {}

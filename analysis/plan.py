@@ -92,14 +92,14 @@ class Plan:
         ]
 
     @functools.cached_property
-    def _confidential(self) -> tuple[Path, ...]:
+    def confidential(self) -> tuple[Path, ...]:
         """Folders of the sources whose very file names may tell too much."""
         folders = (self.project.source(name) for name in self.profile.sources)
         return tuple(folder for folder in folders if read_card(folder).confidential)
 
     def recorded(self, path: Path) -> str:
         """Return the name under which records know a file; that of personal data tells nothing."""
-        for folder in self._confidential:
+        for folder in self.confidential:
             if path.is_relative_to(folder):
                 return self.project.shown(folder / masked_name(path))
         return self.project.shown(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 from analysis.notebook import Notebook, code_trees, read_notebooks
 from analysis.project import Project, ProjectError, write_text
 
-CLAIM = re.compile(r"<!-- claim (\w+) (\S+) (\S+) -->.*?<!-- /claim -->")
+CLAIM = re.compile(r"<!-- claim (\w+) (\S+) (\S+) -->(.*?)<!-- /claim -->")
 EXHIBITS = re.compile(r"<!-- exhibits -->.*?<!-- /exhibits -->", flags=re.DOTALL)
 DRAWERS = ("maps", "figures", "tables", "report")
 
@@ -77,7 +77,7 @@ def fill(text: str, project: Project) -> str:
     """
 
     def claim(match: re.Match[str]) -> str:
-        profile, key, form = match.groups()
+        profile, key, form, _ = match.groups()
         claims = json.loads(project.claims(profile).read_text(encoding="utf-8"))
         if key not in claims:
             raise ProjectError(f"README quotes the unknown claim {key} of profile {profile}")

@@ -1,7 +1,8 @@
 """The site: executed notebooks, exhibits, claims, data dictionaries and source studies, linked.
 
-Nothing is run: pages come from `build/<profile>/` as the last run left it, and a page whose step is
-no longer fresh says so. The site needs nothing from elsewhere and opens from the file system.
+Nothing is run: pages come from `build/<profile>/` as the last run left it, and what comes from a
+step that is no longer fresh is marked. The site needs nothing from elsewhere and opens from the
+file system.
 """
 
 from __future__ import annotations
@@ -10,17 +11,23 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from analysis import site_pages as pages
+from analysis.cases.studies import read_studies
 from analysis.figure_style import FONT_FILE
 from analysis.pipeline import status
 from analysis.plan import Plan, make_plan
 from analysis.project import Project, ProjectError, bullet_list, write_text
+from analysis.site_pages import FRESH, ShownProfile
+from analysis.site_studies import studies_page
+from analysis.storage import read_table
 
 TITLE = "From poverty alleviation to rural revitalization"
 COMMITTED = "notebooks"
+STUDY_STEPS = ("15_read_source_studies", "60_join_cases_and_numbers")
 CONFIG: dict[str, Any] = {
     "project": TITLE,
     "html_title": TITLE,
@@ -36,6 +43,7 @@ CONFIG: dict[str, Any] = {
     "myst_heading_anchors": 3,
     "myst_heading_slug_func": "analysis.site.heading_anchor",
     "exclude_patterns": ["figures"],
+    "smartquotes": False,
     "suppress_warnings": ["myst.header"],
 }
 CSS = """\
@@ -81,72 +89,98 @@ def build_site(project: Project, profiles: Sequence[str], target: Path) -> Path:
     Raises
     ------
     SiteError
-        When none of the profiles has run, or with every warning of the build: a link that leads
-        nowhere, a picture that is not there. An earlier site is then left as it was.
+        When none of the profiles has run, when one with personal data is not up to date, or with
+        every warning of the build: a link that leads nowhere, a picture that is not there. An
+        earlier site is then left as it was.
     """
-    plans = [make_plan(project, name) for name in profiles]
-    plans = [plan for plan in plans if _executed(plan)]
-    if not plans:
+    shown = [_shown(make_plan(project, name)) for name in dict.fromkeys(profiles)]
+    shown = [profile for profile in shown if profile.steps]
+    if not shown:
         raise SiteError(
-            f"no profile of {', '.join(profiles)} has run: python -m analysis run --profile demo"
+            f"no profile of {', '.join(profiles)} has run: "
+            f"python -m analysis run --profile {profiles[-1]}"
         )
+    _refuse_outdated(shown)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".site-", dir=target.parent) as temporary:
         source, built = Path(temporary) / "source", Path(temporary) / "html"
-        write_sources(project, plans, source)
+        write_sources(project, shown, source)
         _sphinx(source, built, Path(temporary) / "doctrees")
         (built / ".buildinfo").unlink()
-        shutil.rmtree(target, ignore_errors=True)
+        if target.exists():
+            target.rename(Path(temporary) / "earlier")
         built.rename(target)
     return target / "index.html"
 
 
-def _executed(plan: Plan) -> list[str]:
-    """Return the steps of a plan that have an executed notebook."""
-    name = plan.profile.name
-    return [step for step in plan.runnable if plan.project.executed(name, step).is_file()]
+def _shown(plan: Plan) -> ShownProfile:
+    states = {
+        outcome.step: FRESH if outcome.state == FRESH else f"{outcome.state}: {outcome.why}"
+        for outcome in status(plan)
+    }
+    path = plan.project.claims(plan.profile.name)
+    claims = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return ShownProfile(plan, states, claims)
 
 
-def write_sources(project: Project, plans: Sequence[Plan], folder: Path) -> None:
-    """Write the sources of all pages into `folder`, which need not exist."""
-    names = [plan.profile.name for plan in plans]
-    homes = {step: COMMITTED for step in plans[0].notebooks}
-    homes |= {step: plan.profile.name for plan in reversed(plans) for step in _executed(plan)}
+def _refuse_outdated(shown: Sequence[ShownProfile]) -> None:
+    """Refuse pages of personal data from an earlier run: consent may have been withdrawn since."""
+    problems = [
+        f"profile {profile.name}, {step}: {profile.states[step]}"
+        for profile in shown
+        if profile.plan.confidential
+        for step in profile.steps
+        if profile.states[step] != FRESH
+    ]
+    if problems:
+        raise SiteError(bullet_list("personal data: run the profile before its pages:", problems))
+
+
+def write_sources(project: Project, shown: Sequence[ShownProfile], folder: Path) -> None:
+    """Write the sources of all pages.
+
+    Parameters
+    ----------
+    shown : sequence of ShownProfile
+        Those that have run; a step of none is shown as its notebook is committed.
+    folder : Path
+        Does not exist yet.
+    """
+    homes = {step: COMMITTED for step in shown[0].plan.notebooks}
+    homes |= {step: profile.name for profile in reversed(shown) for step in profile.steps}
     folder.mkdir(parents=True)
     (folder / "figures").symlink_to(project.root / "figures")
     write_text(folder / "_static" / "site.css", CSS)
     shutil.copy(FONT_FILE, folder / "_static" / "font.ttf")
-    for plan in plans:
-        _write_profile(plan, homes, folder)
-    below = [f"{name}/index" for name in names]
+    for profile in shown:
+        _write_profile(profile, homes, folder / profile.name)
+    below = [f"{profile.name}/index" for profile in shown]
     for step in (step for step, home in homes.items() if home == COMMITTED):
-        _write_notebook(project.notebooks / f"{step}.ipynb", homes, {}, "fresh", folder / COMMITTED)
+        path = project.notebooks / f"{step}.ipynb"
+        _write_notebook(path, homes, {}, "as committed", folder / COMMITTED)
         below.append(f"{COMMITTED}/{step}")
-    if studies := _studies(plans):
+    if studies := _studies(shown):
         write_text(folder / "studies.md", studies)
         below.insert(0, "studies")
-    named = {name: link for plan in reversed(plans) for name, link in pages.places(plan).items()}
-    readme = (project.root / "README.md").read_text(encoding="utf-8")
-    write_text(folder / "index.md", pages.index_page(readme, homes, named, names, below))
+    path = project.root / "README.md"
+    readme = path.read_text(encoding="utf-8") if path.is_file() else f"# {TITLE}\n"
+    write_text(folder / "index.md", pages.index_page(readme, homes, shown, below))
 
 
-def _write_profile(plan: Plan, homes: Mapping[str, str], folder: Path) -> None:
+def _write_profile(shown: ShownProfile, homes: Mapping[str, str], folder: Path) -> None:
     """Write the pages of one profile."""
-    project, name = plan.project, plan.profile.name
-    states = {o.step: o.state if o.state == "fresh" else f"stale: {o.why}" for o in status(plan)}
-    home = folder / name
-    below = [*_executed(plan), "exhibits", "claims", "tables"]
-    write_text(home / "index.md", pages.profile_page(plan, states, below))
-    write_text(home / "exhibits.md", pages.exhibits_page(plan))
-    claims = project.claims(name)
-    known = json.loads(claims.read_text(encoding="utf-8")) if claims.is_file() else {}
-    write_text(home / "claims.md", pages.claims_page(name, known))
-    write_text(home / "tables.md", pages.tables_page(plan))
-    own = {**homes, **dict.fromkeys(_executed(plan), name)}
-    for step in _executed(plan):
-        path = project.record(name, step)
+    below = [*shown.steps, "exhibits", "claims", "tables"]
+    write_text(folder / "index.md", pages.profile_page(shown, below))
+    write_text(folder / "exhibits.md", pages.exhibits_page(shown))
+    write_text(folder / "claims.md", pages.claims_page(shown))
+    write_text(folder / "tables.md", pages.tables_page(shown))
+    own = {**homes, **dict.fromkeys(shown.steps, shown.name)}
+    project = shown.plan.project
+    for step in shown.steps:
+        path = project.record(shown.name, step)
         record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        _write_notebook(project.executed(name, step), own, record, states.get(step, ""), home)
+        executed = project.executed(shown.name, step)
+        _write_notebook(executed, own, record, shown.states[step], folder)
 
 
 def _write_notebook(
@@ -157,19 +191,14 @@ def _write_notebook(
     write_text(folder / path.name, json.dumps(page, ensure_ascii=False, indent=1) + "\n")
 
 
-def _studies(plans: Sequence[Plan]) -> str:
+def _studies(shown: Sequence[ShownProfile]) -> str:
     """Return the page of the source studies, empty where no profile has their tables."""
-    import pandas as pd
-
-    from analysis.cases.studies import read_studies
-
-    for plan in plans:
-        name = plan.profile.name
-        paths = [plan.project.table(name, table) for table in ("case_codes", "joint_display")]
-        if all(path.is_file() for path in paths):
-            codes, display = (pd.read_parquet(path) for path in paths)
-            cases = read_studies(plan.project.source("cases")).cases
-            return pages.studies_page(cases, codes, display, name)
+    for profile in shown:
+        if set(STUDY_STEPS) <= set(profile.steps):
+            project = profile.plan.project
+            tables = (project.table(profile.name, name) for name in ("case_codes", "joint_display"))
+            cases = read_studies(project.source("cases")).cases
+            return studies_page(profile, cases, *map(read_table, tables))
     return ""
 
 
@@ -191,7 +220,7 @@ def _sphinx(source: Path, built: Path, doctrees: Path) -> None:
     warnings = io.StringIO()
     with patch_docutils(), docutils_namespace():
         app = Sphinx(
-            source, None, built, doctrees, "html", confoverrides=CONFIG, status=None,
+            source, None, built, doctrees, "html", confoverrides=deepcopy(CONFIG), status=None,
             warning=warnings,
         )  # fmt: skip
         app.build()

@@ -1,41 +1,88 @@
-"""The site's pages as MyST markdown, written from what ran: no number is typed here.
+"""The site's pages as MyST markdown, written from what ran: no result is typed here.
 
 Every function returns text; `analysis.site` puts it beside the executed notebooks and builds the
-pages. Numbers lead to their row among the claims, exhibits to the notebook that makes them, codes
-of the source studies to their theme, and themes back to the codes.
+pages. Numbers lead to their row among the claims, exhibits and tables to the notebook that makes
+them, and whatever comes from a step that is no longer fresh is marked.
 """
 
 import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from analysis.notebook import Notebook
 from analysis.plan import Plan
-from analysis.readme import exhibit_rows
+from analysis.project import ProjectError
+from analysis.readme import CLAIM, exhibit_rows
 from analysis.sources import read_card
 
-README_CLAIM = re.compile(r"<!-- claim (\w+) (\S+) \S+ -->(.*?)<!-- /claim -->")
 NOTEBOOK_LINK = re.compile(r"\]\((?:notebooks/)?(\d\d_\w+)\.ipynb")
 CODE_NAME = re.compile(r"(?<!`)`(\w+)`(?!`)")
-DIGITS = 4
-KINDS = ("problem", "cause", "countermeasure")
+MARKUP = re.compile(r"([\\`*_{}\[\]<>$&|])")
+FRESH = "fresh"
+
+
+@dataclass(frozen=True)
+class ShownProfile:
+    """A profile as the site shows it.
+
+    Attributes
+    ----------
+    plan : Plan
+    states : dict of {step: state}
+        `FRESH`, or why what is shown comes from an earlier run.
+    claims : dict of {key: claim}
+    """
+
+    plan: Plan
+    states: dict[str, str]
+    claims: dict[str, dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """Name of the profile, and of its folder in the site."""
+        return self.plan.profile.name
+
+    @property
+    def steps(self) -> list[str]:
+        """Steps that have a page: those that the profile runs and has run."""
+        project = self.plan.project
+        return [s for s in self.plan.runnable if project.executed(self.name, s).is_file()]
+
+    def link(self, step: str, label: str = "") -> str:
+        """Return a link to a step from a page of this profile, its name where it has no page."""
+        if step not in self.steps:
+            return label or f"`{step}`"
+        earlier = "" if self.states[step] == FRESH else " (earlier run)"
+        return f"[{label or step}]({step}.ipynb){earlier}"
+
+
+def plain(text: object) -> str:
+    """Return a text on one line that markdown shows as it is."""
+    return MARKUP.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def number(value: float | None) -> str:
+    """Return a number to four significant digits, whole numbers whole; nothing for none."""
+    if value is None or pd.isna(value):
+        return ""
+    whole = isinstance(value, int) or abs(value) >= 1000
+    return (f"{value:.0f}" if whole else f"{value:.4g}").replace("-", "−")
 
 
 def rows_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a markdown table; a `|` within a cell is escaped, a line break becomes a space."""
+    """Return a markdown table; texts from files must be `plain`."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for row in rows:
-        cells = [re.sub(r"\s+", " ", str(cell)).replace("|", "\\|") for cell in row]
-        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
     return "\n".join(lines)
 
 
-def toctree(pages: Sequence[str]) -> str:
-    """Return a list of pages for the side bar."""
-    return "\n".join(["", "```{toctree}", ":hidden:", "", *pages, "```", ""])
+def _frame(frame: pd.DataFrame) -> str:
+    return rows_table([plain(name) for name in frame], frame.map(plain).itertuples(index=False))
 
 
 def stamp(simulated: bool) -> str:
@@ -48,16 +95,13 @@ def anchor(name: str) -> str:
     return f'<a id="{html.escape(name)}"></a>'
 
 
-def link_notebooks(text: str, homes: Mapping[str, str], base: str) -> str:
-    """Return `text` with each link to a notebook leading to its page.
+def _toctree(pages: Sequence[str]) -> str:
+    """Return a list of pages for the side bar."""
+    return "\n".join(["", "```{toctree}", ":hidden:", "", *pages, "```", ""])
 
-    Parameters
-    ----------
-    homes : mapping of {step: folder}
-        Folder of the site that holds the page of a step.
-    base : str
-        Path from the page to the site's root, `` or `../`.
-    """
+
+def _link_notebooks(text: str, homes: Mapping[str, str], base: str) -> str:
+    """Return `text` with each link to a notebook leading to its page, `base` before the folder."""
 
     def page(match: re.Match[str]) -> str:
         step = match.group(1)
@@ -66,11 +110,11 @@ def link_notebooks(text: str, homes: Mapping[str, str], base: str) -> str:
     return NOTEBOOK_LINK.sub(page, text)
 
 
-def places(plan: Plan) -> dict[str, str]:
+def _places(shown: ShownProfile) -> dict[str, str]:
     """Return {name: link} of a profile's exhibits, under their numbers too, and of its tables."""
-    name, project = plan.profile.name, plan.project
+    name, project = shown.name, shown.plan.project
     found: dict[str, str] = {}
-    for header in (plan.notebooks[step].header for step in plan.runnable):
+    for header in (shown.plan.notebooks[step].header for step in shown.plan.runnable):
         for exhibit in (*header.figures, *header.tables):
             link = f"{name}/exhibits.html#{exhibit}"
             found |= {exhibit: link, exhibit.split("_")[0]: link}
@@ -80,11 +124,7 @@ def places(plan: Plan) -> dict[str, str]:
 
 
 def index_page(
-    readme: str,
-    homes: Mapping[str, str],
-    named: Mapping[str, str],
-    profiles: Sequence[str],
-    below: Sequence[str],
+    readme: str, homes: Mapping[str, str], profiles: Sequence[ShownProfile], below: Sequence[str]
 ) -> str:
     """Return the first page: the README, its numbers, notebooks, exhibits and tables linked.
 
@@ -92,50 +132,56 @@ def index_page(
     ----------
     readme : str
         Text of the README.
-    named : mapping of {name: link}
-        Exhibits and tables, as `places` gives them.
-    profiles : sequence of str
-        Profiles that the site shows; a claim of another stays plain text.
+    homes : mapping of {step: folder}
+        Folder of the site that holds the page of a step.
+    profiles : sequence of ShownProfile
+        An exhibit leads to the first that has it; a claim of another profile stays plain text.
     below : sequence of str
         Pages that follow in the side bar.
+
+    Raises
+    ------
+    ProjectError
+        When the README quotes a claim that a shown profile does not have.
     """
+    claims = {shown.name: shown.claims for shown in profiles}
+    named = {name: link for shown in reversed(profiles) for name, link in _places(shown).items()}
 
     def claim(match: re.Match[str]) -> str:
-        profile, key, value = match.groups()
-        if profile not in profiles:
+        profile, key, _, value = match.groups()
+        if profile not in claims:
             return value
-        return f'<a class="claim" href="{profile}/claims.html#{key}">{value}</a>'
+        if key not in claims[profile]:
+            raise ProjectError(f"README quotes the unknown claim {key} of profile {profile}")
+        return f'<a class="claim" href="{profile}/claims.html#{html.escape(key)}">{value}</a>'
 
     def name(match: re.Match[str]) -> str:
         link = named.get(match.group(1))
         return f'<a href="{link}">{match.group(1)}</a>' if link else match.group()
 
-    text = CODE_NAME.sub(name, README_CLAIM.sub(claim, readme))
-    return link_notebooks(text, homes, "") + toctree(below)
+    text = CODE_NAME.sub(name, CLAIM.sub(claim, readme))
+    return _link_notebooks(text, homes, "") + _toctree(below)
 
 
-def profile_page(plan: Plan, states: Mapping[str, str], below: Sequence[str]) -> str:
-    """Return the page of a profile: its data, the state of each step, what it cannot run.
-
-    Parameters
-    ----------
-    states : mapping of {step: state}
-    below : sequence of str
-        Pages of the profile, for the side bar.
-    """
+def profile_page(shown: ShownProfile, below: Sequence[str]) -> str:
+    """Return the page of a profile: its data, the state of each step, what it cannot run."""
+    plan = shown.plan
     cards = [(name, read_card(plan.project.source(name))) for name in plan.profile.sources]
     sources = rows_table(
         ["source", "title", "producer", "licence"],
-        [(f"`{n}`{stamp(c.simulated)}", c.title, c.producer, c.licence) for n, c in cards],
+        [
+            (f"`{n}`{stamp(c.simulated)}", *map(plain, (c.title, c.producer, c.licence)))
+            for n, c in cards
+        ],
     )
-    steps = rows_table(
-        ["step", "state"], [(f"[{s}]({s}.ipynb)", states.get(s, "")) for s in plan.runnable]
-    )
-    absent = rows_table(["step", "why not"], sorted(plan.not_run.items()))
+    steps = [(shown.link(step), plain(shown.states[step])) for step in plan.runnable]
+    absent = [(step, plain(why)) for step, why in plan.not_run.items()]
     return (
-        f"# Profile {plan.profile.name}\n\n[Exhibits](exhibits.md), [claims](claims.md), "
-        f"[tables](tables.md).\n\n## Data\n\n{sources}\n\n## Steps\n\n{steps}\n\n"
-        f"## Not run in this profile\n\n{absent}\n" + toctree(below)
+        f"# Profile {shown.name}\n\n[Exhibits](exhibits.md), [claims](claims.md), "
+        f"[tables](tables.md).\n\n## Data\n\n{sources}\n\n"
+        f"## Steps\n\n{rows_table(['step', 'state'], steps)}\n\n"
+        f"## Not run in this profile\n\n{rows_table(['step', 'why not'], absent)}\n"
+        + _toctree(below)
     )
 
 
@@ -148,23 +194,31 @@ def notebook_page(
     ----------
     content : dict
         The notebook as JSON; left as it is.
+    homes : mapping of {step: folder}
     record : mapping
         Parameters, inputs, outputs and versions of the run; empty where none is known.
     state : str
-        `fresh`, or why the page shows an earlier run.
+        `FRESH`, or why the page shows an earlier run.
     """
-    cells = [
-        {**cell, "source": link_notebooks("".join(cell["source"]), homes, "../")}
-        if cell["cell_type"] == "markdown"
-        else cell
-        for cell in content["cells"]
-    ]
-    if state != "fresh":
-        warning = f"```{{warning}}\nThis page shows an earlier run, {state}.\n```"
+    cells = [_cell(cell, homes) for cell in content["cells"]]
+    if state != FRESH:
+        warning = f"```{{warning}}\nThis page shows an earlier run, {plain(state)}.\n```"
         cells.insert(1, _markdown("site-state", warning))
     if record:
         cells.append(_markdown("site-record", _record(record)))
     return {**content, "cells": cells}
+
+
+def _cell(cell: dict[str, Any], homes: Mapping[str, str]) -> dict[str, Any]:
+    """Return a cell with linked notebooks, its pictures described where the pages look for that."""
+    if cell["cell_type"] == "markdown":
+        return {**cell, "source": _link_notebooks("".join(cell["source"]), homes, "../")}
+    pictures = [output.get("metadata", {}).get("image/png") for output in cell.get("outputs", [])]
+    described = [picture["alt"] for picture in pictures if picture and "alt" in picture]
+    if not described:
+        return cell
+    image = {"mystnb": {"image": {"alt": described[0]}}}
+    return {**cell, "metadata": {**cell["metadata"], **image}}
 
 
 def _markdown(identity: str, source: str) -> dict[str, Any]:
@@ -173,148 +227,87 @@ def _markdown(identity: str, source: str) -> dict[str, Any]:
 
 def _record(record: Mapping[str, Any]) -> str:
     """Return what made a page: parameters, hashes and versions."""
-    values = ((f"`{k}`", f"`{json.dumps(v)}`") for k, v in record["parameters"].items())
+    values = [
+        (f"`{name}`", plain(json.dumps(value, ensure_ascii=False)))
+        for name, value in record["parameters"].items()
+    ]
     files = [
-        (kind, f"`{name}`", f"`{digest[:16]}`")
-        for kind in ("inputs", "outputs")
-        for name, digest in record[kind].items()
+        (kind, plain(name), f"`{digest[:16]}`")
+        for kind, key in (("input", "inputs"), ("output", "outputs"))
+        for name, digest in record[key].items()
     ]
     versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
     return (
-        "## What made this page\n\n" + rows_table(["parameter", "value"], values) + "\n\n"
+        f"## What made this page\n\n{rows_table(['parameter', 'value'], values)}\n\n"
         "<details><summary>Files and versions</summary>\n\n"
-        + rows_table(["", "file", "sha256 begins"], [(k[:-1], n, d) for k, n, d in files])
-        + f"\n\n{versions}\n\n</details>\n"
+        f"{rows_table(['', 'file', 'sha256 begins'], files)}\n\n{plain(versions)}\n\n</details>\n"
     )
 
 
-def exhibits_page(plan: Plan) -> str:
+def exhibits_page(shown: ShownProfile) -> str:
     """Return the page of a profile's figures and tables, each with its notebook and function."""
-    folder = plan.project.figures(plan.profile.name)
-    found = sorted(row for step in plan.runnable for row in exhibit_rows(plan.notebooks[step]))
-    parts = [f"# Exhibits of profile {plan.profile.name}\n"]
-    for name, step, function in found:
-        at = f"../figures/{plan.profile.name}/{name}"
-        made = f"[{step}]({step}.ipynb), `{function}`"
-        parts.append(f"{anchor(name)}\n\n## {name}\n")
-        if name.startswith("fig") and (folder / f"{name}.png").is_file():
+    folder = shown.plan.project.figures(shown.name)
+    parts = [f"# Exhibits of profile {shown.name}\n"]
+    for name, step, function in sorted(_exhibits(shown.plan)):
+        at = f"../figures/{shown.name}/{name}"
+        made = f"{shown.link(step)}{function and f', `{function}`'}"
+        if (folder / f"{name}.png").is_file():
             kinds = ("svg", "pdf", "csv")
             files = [f"{{download}}`{kind} <{at}.{kind}>`" for kind in kinds]
             files.append(f"{{download}}`中文 svg <{at}_zh.svg>`")
-            parts.append(f"![{name}]({at}.png)\n\n{made}: {', '.join(files)}\n")
+            content = f"![{name}]({at}.png)"
         elif (folder / f"{name}.csv").is_file():
-            rows = pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False)
             files = [f"{{download}}`{kind} <{at}.{kind}>`" for kind in ("html", "tex", "csv")]
-            parts.append(f"{_frame(rows)}\n\n{made}: {', '.join(files)}\n")
+            content = _frame(pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False))
+        else:
+            continue
+        parts.append(f"## {name}\n\n{content}\n\n{made}: {', '.join(files)}\n")
     return "\n".join(parts)
 
 
-def _frame(frame: pd.DataFrame) -> str:
-    return rows_table([str(c) for c in frame], frame.itertuples(index=False))
+def _exhibits(plan: Plan) -> Iterable[tuple[str, str, str]]:
+    """Yield (exhibit, step, function) of what the steps declare."""
+    for step in plan.runnable:
+        notebook = plan.notebooks[step]
+        functions = _functions(notebook)
+        for name in (*notebook.header.figures, *notebook.header.tables):
+            yield name, step, functions.get(name, "")
 
 
-def claims_page(profile: str, claims: Mapping[str, Mapping[str, Any]]) -> str:
+def _functions(notebook: Notebook) -> dict[str, str]:
+    """Return {exhibit: function}; empty where a notebook draws in another way than ours do."""
+    try:
+        return {name: function for name, _, function in exhibit_rows(notebook)}
+    except (ProjectError, ValueError, IndexError):
+        return {}
+
+
+def claims_page(shown: ShownProfile) -> str:
     """Return the page of every number that a text may quote, with error, interval and step."""
     rows = [
         (
             f"{anchor(key)}`{key}`{stamp(c['simulated'])}",
-            *(_number(c.get(part)) for part in ("value", "se", "ci_low", "ci_high", "n")),
-            c.get("unit", ""), f"[{c['step'][:2]}]({c['step']}.ipynb)",
+            *(number(c.get(part)) for part in ("value", "se", "ci_low", "ci_high", "n")),
+            plain(c["unit"]), shown.link(c["step"], c["step"][:2]),
         )
-        for key, c in sorted(claims.items())
+        for key, c in sorted(shown.claims.items())
     ]  # fmt: skip
     head = ["claim", "value", "s.e.", "95 % from", "to", "n", "unit", "step"]
     return (
-        f"# Claims of profile {profile}\n\nEvery number that a text of this compendium may quote, "
-        f"from `figures/{profile}/claims.json`.\n\n{rows_table(head, rows)}\n"
+        f"# Claims of profile {shown.name}\n\nEvery number that a text of this compendium may "
+        f"quote, from `figures/{shown.name}/claims.json`.\n\n{rows_table(head, rows)}\n"
     )
 
 
-def _number(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return "" if value is None else str(value)
-    return f"{value:.{DIGITS}g}".replace("-", "−") if isinstance(value, float) else str(value)
-
-
-def tables_page(plan: Plan) -> str:
+def tables_page(shown: ShownProfile) -> str:
     """Return the data dictionaries of the tables that the steps of a profile write."""
-    profile, project = plan.profile.name, plan.project
-    parts = [f"# Tables of profile {profile}\n\nIn `data/processed/{profile}/`, as parquet.\n"]
+    plan, name = shown.plan, shown.name
+    parts = [f"# Tables of profile {name}\n\nIn `data/processed/{name}/`, as parquet.\n"]
     for step in plan.runnable:
-        for name in plan.notebooks[step].header.writes:
-            path = project.dictionary(profile, name)
+        for table in plan.notebooks[step].header.writes:
+            path = plan.project.dictionary(name, table)
             if path.is_file():
                 columns = pd.read_csv(path, dtype=str, keep_default_na=False)
-                shown = columns[["name", "type", "unit", "label_en", "label_zh", "source"]]
-                parts.append(
-                    f"## {name}\n\nWritten by [{step}]({step}.ipynb).\n\n{_frame(shown)}\n"
-                )
+                rows = _frame(columns[["name", "type", "unit", "label_en", "label_zh", "source"]])
+                parts.append(f"## {table}\n\nWritten by {shown.link(step)}.\n\n{rows}\n")
     return "\n".join(parts)
-
-
-def studies_page(cases: pd.DataFrame, codes: pd.DataFrame, display: pd.DataFrame, home: str) -> str:
-    """Return the page that leads from each code of the source studies to its data, and back.
-
-    Parameters
-    ----------
-    cases : DataFrame
-        Columns case and study, in the order of the page.
-    codes : DataFrame
-        Table `case_codes`.
-    display : DataFrame
-        Table `joint_display`: one row per theme.
-    home : str
-        Folder of the profile that the tables come from.
-    """
-    head = [
-        "# The five source studies and the data that speak to them\n",
-        f"From the tables `case_codes` and `joint_display` of profile {home}. Labels are in our "
-        "own words; *read* marks a revitalization that we assigned and the study does not name. "
-        f"The numbers are explained in [60]({home}/60_join_cases_and_numbers.ipynb), the studies "
-        f"in [15]({home}/15_read_source_studies.ipynb). Where no county number stands, the county "
-        "tables measure nothing of the theme.\n",
-        "## From themes to data and codes\n",
-        _theme_table(display, home),
-    ]
-    titles = cases[["case", "study"]].itertuples(index=False)
-    parts = [_study(codes[codes["case"] == case], study) for case, study in titles]
-    return "\n".join([*head, *parts])
-
-
-def _theme_table(display: pd.DataFrame, home: str) -> str:
-    rows = []
-    for row in display.sort_values(["kind", "theme"]).to_dict("records"):
-        named = f"{row['interviews']} of {row['of_interviews']}{stamp(row['prevalence_simulated'])}"
-        low, high = _number(row["ci_low"]), _number(row["ci_high"])
-        number = ""
-        if row["claim"] and row["estimate"] == row["estimate"]:
-            number = (
-                f'{row["indicator_en"]}: <a href="{home}/claims.html#{row["claim"]}">'
-                f"{_number(row['estimate'])}</a> [{low}, {high}] {row['unit']}"
-                f"{stamp(row['indicator_simulated'])}"
-            )
-        codes = ", ".join(f"[{c}](#{c})" for c in row["codes"].split(";") if c)
-        label = f"{anchor(row['theme'])}{row['label_en']} {row['label_zh']}"
-        judged = row["judgement"].replace("_", " ")
-        rows.append((row["kind"], label, codes, named, number, judged))
-    head = ["kind", "theme", "codes", "named in interviews", "county number", "fit"]
-    return _raw_links(rows_table(head, rows))
-
-
-def _study(codes: pd.DataFrame, title: str) -> str:
-    rows = []
-    for row in codes.to_dict("records"):
-        code = f"{anchor(row['code_id'])}`{row['code_id']}`"
-        kind = row["kind"].replace("_", " ")
-        theme = f"[{row['theme']}](#{row['theme']})" if row["theme"].startswith(KINDS) else ""
-        read = " (read)" if row["dimension_basis"] == "analyst" else ""
-        line = "" if pd.isna(row["line"]) else row["line"]
-        dimension = row["dimension"] and f"{row['dimension']}{read}"
-        rows.append((code, kind, row["label_en"], row["label_zh"], dimension, theme, line))
-    head = ["code", "kind", "label", "", "revitalization", "theme", "line"]
-    return f"\n## {title}\n\n{_raw_links(rows_table(head, rows))}\n"
-
-
-def _raw_links(table: str) -> str:
-    """Return `table` with links inside the page as plain HTML: markdown knows headings only."""
-    return re.sub(r"\[([^\]]+)\]\(#([^)]+)\)", r'<a href="#\2">\1</a>', table)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PROFILE_SOURCES = "profile_sources"
 CLAIM_DIGITS = 10
 ENGINE = "COMPENDIUM_ENGINE"
-"""Environment variable of a kernel that the engine started: its parameters are checked already."""
+"""Environment variable of a process that runs steps and of its kernels: parameters are checked."""
 STAMP = {
     "en": "SIMULATED DATA: no statement about real places or people",
     "zh": "模拟数据（SIMULATED）：不反映真实地区与人物",
@@ -317,8 +317,14 @@ class Step:
     def _elsewhere(self) -> str:
         """Return the advice to take a profile in which this step has run, or nothing."""
         step, profiles = self.header.step, read_profiles(self.project.parameters)
-        ran = [name for name in profiles if self.project.executed(name, step).is_file()]
-        return f', or set profile = "{ran[0]}" in the first cell' if ran else ""
+        ran = [
+            p for p in profiles if self.project.executed(p, step).is_file() and p != self.profile
+        ]
+        return (
+            ""
+            if ENGINE in os.environ or not ran
+            else f', or set profile = "{ran[0]}" in the first cell'
+        )
 
     def _write_claims(self) -> None:
         path = self.project.step_claims(self.profile, self.header.step)
@@ -367,13 +373,13 @@ def step(
     Returns
     -------
     Step
-        Prints the stamp SIMULATED where anything that it reads is simulated.
+        Prints the stamp SIMULATED where anything that it reads is simulated, and, by hand, the
+        parameters that differ from those of the profile.
 
     Raises
     ------
     StepError
-        By hand: listing each parameter of the first cell that has another type or range than it
-        declares, or that is left as it was where the profile sets another value.
+        By hand: listing each parameter of the first cell whose value its declaration forbids.
     """
     named = {"reads": reads, "claims": claims, "writes": writes, "figures": figures}
     header = Header(
@@ -389,19 +395,15 @@ def step(
 
 def _check_parameters(declared: Step, values: dict[str, Any]) -> None:
     """Hold the notebook's variables against its first cell and the profile, as the engine does."""
-    from analysis.notebook import read_notebook
+    from analysis.notebook import declared_parameters
 
     name, profile = declared.header.step, declared.profile
-    path = declared.project.notebooks / f"{name}.ipynb"
-    parameters = read_notebook(path).parameters if path.is_file() else {}
+    parameters = declared_parameters(declared.project.notebooks / f"{name}.ipynb")
     chosen = read_profiles(declared.project.parameters)[profile].overrides.get(name, {})
-    problems = []
-    for parameter in parameters.values():
-        value = values.get(parameter.name, parameter.default)
-        wanted = chosen.get(parameter.name, value)
-        if problem := parameter.problem(value):
-            problems.append(problem)
-        elif value == parameter.default != wanted:
-            problems.append(f"profile {profile} wants {parameter.name} = {wanted!r}, not {value!r}")
-    if problems:
-        raise StepError(bullet_list("parameters to change in the first cell:", problems))
+    given = {key: values.get(key, parameter.default) for key, parameter in parameters.items()}
+    problems = [parameters[key].problem(value) for key, value in given.items()]
+    if refused := [problem for problem in problems if problem]:
+        raise StepError(bullet_list("change in the first cell:", refused))
+    for key, value in given.items():
+        if key in chosen and value != chosen[key]:
+            print(f"differs from profile {profile}: {key} = {value!r}, not {chosen[key]!r}")

@@ -198,18 +198,18 @@ def test_claims_of_another_step_are_read_and_simulated_where_one_is(project):
 
 
 @pytest.mark.parametrize(
-    ("rows", "profile_rows", "refused"),
+    ("rows", "profile_rows", "refused", "said"),
     [
-        (3, None, ""),
-        (11, None, r"rows must lie in \[1, 10\], got 11"),
-        ("3", None, "rows must be int, got str '3'"),
-        (3, 5, "profile demo wants rows = 5, not 3"),
-        (4, 5, ""),  # changed in the first cell: the reader's own choice
-        (5, 5, ""),
+        (3, None, "", ""),
+        (11, None, r"rows must lie in \[1, 10\], got 11", ""),
+        ("3", None, "rows must be int, got str '3'", ""),
+        (3, 5, "", "differs from profile demo: rows = 3, not 5\n"),
+        (4, 5, "", "differs from profile demo: rows = 4, not 5\n"),
+        (5, 5, "", ""),
     ],
 )
 def test_by_hand_the_first_cell_is_held_against_its_ranges_and_the_profile(
-    tmp_path, monkeypatch, rows, profile_rows, refused
+    tmp_path, monkeypatch, capsys, rows, profile_rows, refused, said
 ):
     from analysis.step import ENGINE, StepError
 
@@ -223,23 +223,48 @@ def test_by_hand_the_first_cell_is_held_against_its_ranges_and_the_profile(
     monkeypatch.setenv(ENGINE, "1")
     exec(MAKE[1], dict(names))
     monkeypatch.delenv(ENGINE)
+    assert capsys.readouterr().out == ""
     if not refused:
         exec(MAKE[1], dict(names))
     else:
         with pytest.raises(StepError, match=refused):
             exec(MAKE[1], dict(names))
+    assert capsys.readouterr().out == said
 
 
-def test_what_does_not_exist_yet_names_the_profile_that_has_it(tmp_path):
-    from analysis.step import Header, Step, StepError
+@pytest.mark.parametrize(
+    "cells", [[*MAKE, "%matplotlib inline"], [*MAKE, "table["], ["rows: int = ", MAKE[1]], None]
+)
+def test_by_hand_other_cells_may_hold_anything_and_a_copy_another_name(
+    tmp_path, monkeypatch, cells
+):
+    from analysis.step import ENGINE
 
+    project = Project(make_project(tmp_path / "toy"))
+    path = project.notebooks / "01_make.ipynb"
+    if cells:
+        write_notebook(path, cells)
+    else:
+        path.rename(path.with_name("01_mine.ipynb"))
+    monkeypatch.chdir(project.notebooks)
+    monkeypatch.delenv(ENGINE, raising=False)
+    exec(MAKE[1], {"profile": "demo", "rows": 3})
+
+
+def test_what_does_not_exist_yet_names_the_profile_that_has_it(tmp_path, monkeypatch):
+    from analysis.step import ENGINE, Header, Step, StepError
+
+    monkeypatch.delenv(ENGINE, raising=False)
     project = Project(make_project(tmp_path / "toy"))
     st = Step(Header("02_use", reads=("linkage_excluded",)), "empty", project)
     with pytest.raises(StepError, match="--profile empty$"):
         st.load("linkage_excluded")
     analysis(project, "run")
-    with pytest.raises(StepError, match='or set profile = "demo" in the first cell'):
+    with pytest.raises(StepError, match='or set profile = "demo" in the first cell$'):
         st.load("linkage_excluded")
+    own = Step(Header("02_use", reads=("codes",)), "demo", project)
+    with pytest.raises(StepError, match="--profile demo$"):
+        own.load("codes")
 
 
 @pytest.mark.parametrize(("failures", "message", "calls"), [(1, "", 2), (2, "before repl", 2)])

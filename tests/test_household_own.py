@@ -20,6 +20,7 @@ from analysis.households.example import CELLS, write_example
 from analysis.households.household_report import county_years
 from analysis.households.measures import measure
 from analysis.households.reading import open_households
+from analysis.households.risk_report import read_risk
 from analysis.project import ProjectError
 from analysis.sources import read_card
 
@@ -93,6 +94,7 @@ RISK = {"predictors": ["schooling_years"], "vulnerability": ["urban"], "groups":
     [
         ({"predictors": ["wealth"]}, 9000, "neither columns nor indicators: 'wealth'; there are"),
         ({"horizons": [1]}, 9000, "horizons is unknown: use predictors"),
+        ({"groups": [{"a": 1}]}, 9000, "groups must hold names of columns or indicators, not"),
         ({}, None, "`monitoring_line` is None: give one number"),
         ({}, 9000, ""),
     ],
@@ -111,11 +113,30 @@ def test_check_says_what_the_forecast_would_refuse(
     study = yaml.safe_load(config.read_text(encoding="utf-8")) | {"monitoring_line": line}
     config.write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
     if said:
-        with pytest.raises(ProjectError, match=rf"^risk/own: .*(\n.*)*{said}"):
+        with pytest.raises(ProjectError, match=rf"^the forecast of poverty: .*(\n.*)*{said}"):
             check_risk(households, own)
     else:
         check_risk(households, own)
         assert "forecast of poverty: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "own/risk.yml cannot be read"),
+        ("a: [", "own/risk.yml cannot be read"),
+        ("- a", "own/risk.yml must be a mapping of predictors"),
+    ],
+)
+def test_an_unreadable_risk_file_is_one_message(
+    tmp_path: Path, text: str | None, said: str
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    if text:
+        (own / "risk.yml").write_text(text)
+    with pytest.raises(ValueError, match=said):
+        read_risk(own)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def test_all_problems_are_listed_at_once(declared):
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
+        ("rows: int = ", "line 1: not plain Python"),
         ("first_year = 2013", "is not `name: type = value"),
         ("first_year: int = current()", "default must be a literal"),
         ("first_year: date = 2013", "type must be one of"),
@@ -98,6 +99,9 @@ def test_bad_parameters_cell_names_the_line(cell, words):
     [
         ("profiles: {demo: {sorces: [a]}}", "did you mean sources"),
         ("profiles: {demo: {sources: a}}", "sources must be a list"),
+        ("profiles: {site: {sources: []}}", "is none of figures"),
+        ("profiles: {my study: {sources: []}}", "a name has letters, digits, _"),
+        ("profiles: {2020: {sources: []}}", "a name has letters, digits, _"),
         ("profiles: {demo: {parameters: {a: 1}}}", "must map steps to mappings"),
         ("profile: {}", "must hold a mapping"),
         ("profiles: [", "not valid YAML"),

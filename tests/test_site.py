@@ -13,7 +13,7 @@ import toy
 from lxml import html
 
 from analysis import site_pages
-from analysis.project import Project
+from analysis.project import Project, ProjectError
 from analysis.site import SiteError, build_site
 
 ROOT = Path(__file__).parents[1]
@@ -22,17 +22,21 @@ RUN = [sys.executable, "-m", "analysis", "run"]
 WIDTHS = (390, 1280)  # a phone, a laptop
 
 
+PROFILES = ["demo", "census"]
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
+    """The pages of demo, and of census where its steps have run."""
     subprocess.run(RUN, cwd=ROOT, check=True)
     folder = tmp_path_factory.mktemp("site") / "html"
-    build_site(Project(ROOT), ["demo"], folder)
+    build_site(Project(ROOT), PROFILES, folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def documents(site):
-    found = [path for path in site.rglob("*.html") if "_" not in path.relative_to(site).parts[0]]
+    found = [path for path in site.rglob("*.html") if path.relative_to(site).parts[0][0] != "_"]
     return {path: html.parse(str(path)).getroot() for path in found}
 
 
@@ -78,13 +82,30 @@ def test_a_code_leads_to_its_theme_and_its_number_and_back(documents, site):
 
 
 def test_numbers_of_the_readme_lead_to_their_claims(documents, site):
+    links = documents[site / "index.html"].xpath("//a[@class='claim']/@href")
+    assert "demo/claims.html#truth.masking.recall" in links
     claims = json.loads(Project(ROOT).claims("demo").read_text(encoding="utf-8"))
-    links = documents[site / "index.html"].xpath("//a[@class='claim']")
-    assert links
-    for link in links:
-        assert link.get("href").partition("#")[2] in claims
     rows = documents[site / "demo" / "claims.html"].xpath("//tbody/tr")
     assert len(rows) == len(claims)
+
+
+def test_a_readme_that_quotes_no_claim_stops_the_build(tmp_path):
+    project = toy_site(tmp_path)
+    text = "# Toy\n\n<!-- claim demo toy.columns d -->3<!-- /claim -->\n"
+    (tmp_path / "README.md").write_text(text)
+    with pytest.raises(ProjectError, match="unknown claim toy.columns of profile demo"):
+        build_site(project, ["demo"], project.build("site"))
+    (tmp_path / "README.md").unlink()
+    assert build_site(project, ["demo", "demo"], project.build("site")).is_file()
+
+
+def test_every_picture_is_described(documents, site):
+    page = documents[site / "demo" / "40_estimate_panel_models.html"]
+    described = page.xpath("//div[contains(@class, 'cell_output')]//img/@alt")
+    assert any("SIMULATED" in words and "95%" in words for words in described)
+    pictures = [alt for page in documents.values() for alt in page.xpath("//article//img/@alt")]
+    assert pictures
+    assert [alt for alt in pictures if alt.endswith(".png")] == []
 
 
 def test_a_page_says_what_made_it(documents, site):
@@ -99,30 +120,65 @@ def test_an_earlier_run_is_marked_on_its_page_and_the_notebook_is_left_as_it_is(
     cell = {"cell_type": "markdown", "source": ["# 01\n", "see [02](02_use.ipynb)"]}
     content = {"cells": [cell], "metadata": {}}
     before = json.dumps(content)
-    page = site_pages.notebook_page(content, {"02_use": "demo"}, {}, "stale: alpha changed")
+    page = site_pages.notebook_page(content, {"02_use": "demo"}, {}, "stale: *a* changed")
     assert [c["source"] for c in page["cells"]] == [
         "# 01\nsee [02](../demo/02_use.ipynb)",
-        "```{warning}\nThis page shows an earlier run, stale: alpha changed.\n```",
+        "```{warning}\nThis page shows an earlier run, stale: \\*a\\* changed.\n```",
     ]
     assert json.dumps(content) == before
 
 
-@pytest.mark.parametrize("cell", ["a|b", "two\nlines", "  "])
-def test_a_cell_cannot_break_its_table(cell):
-    table = site_pages.rows_table(["x", "y"], [(cell, 1)])
-    assert table.count("\n") == 2
-    assert table.splitlines()[-1].replace("\\|", "").count("|") == 3
+HOSTILE = [
+    "a|b", "two\nlines", "<script>alert(1)</script>", "a < b & c > d", "`x` *y* _z_ [t](u) $m$",
+    "{download}`x <y>`", "\\| back", "![p](q.png)", "<!-- c -->", "&amp; &#60;", "n_a_m_e",
+]  # fmt: skip
 
 
-def toy_site(folder, *, prose="# A toy"):
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_text_from_a_file_is_shown_as_it_is(text):
+    from markdown_it import MarkdownIt
+
+    table = site_pages.rows_table(["x", "y"], [(site_pages.plain(text), 1)])
+    rendered = html.fromstring(MarkdownIt().enable("table").render(table))
+    assert [cell.text_content() for cell in rendered.xpath("//td")] == [" ".join(text.split()), "1"]
+    assert rendered.xpath("//td/*") == []
+
+
+def toy_site(folder, *steps, prose="# A toy"):
     project = Project(toy.make_project(folder))
     (folder / "README.md").write_text("# Toy\n\n[02](notebooks/02_use.ipynb)\n")
     path = project.notebooks / "02_use.ipynb"
     toy.write_notebook(path, toy.USE, prose=prose)
     for name, cells in {"01_make": toy.MAKE, "03_other": toy.OTHER}.items():
         toy.write_notebook(project.notebooks / f"{name}.ipynb", cells, prose="# Other")
-    subprocess.run(RUN, cwd=folder, check=True)
+    subprocess.run([*RUN, *steps], cwd=folder, check=True)
     return project
+
+
+def test_what_came_of_an_earlier_run_is_marked_everywhere_and_personal_data_then_refused(tmp_path):
+    project = toy_site(tmp_path)
+    toy.write_notebook(project.notebooks / "02_use.ipynb", [*toy.USE, "rows = 1"], prose="# 02")
+    folder = project.build("site")
+    build_site(project, ["demo"], folder)
+    page = html.parse(str(folder / "demo" / "02_use.html")).getroot()
+    assert "This page shows an earlier run, stale: number of code cells" in page.text_content()
+    rows = html.parse(str(folder / "demo" / "claims.html")).xpath("//tbody/tr")
+    assert [row.text_content().split()[-2:] for row in rows] == [["(earlier", "run)"]]
+    card = project.source("things") / "source.yml"
+    card.write_text(card.read_text().replace("public", "personal"))
+    with pytest.raises(SiteError, match=r"run the profile before its pages:\n  - profile demo, 0"):
+        build_site(project, ["demo"], folder)
+
+
+def test_a_step_left_out_after_it_ran_has_no_page(tmp_path):
+    project = toy_site(tmp_path)
+    text = project.parameters.read_text()
+    left_out = "sources: [things]\n    leave_out: {03_other: not now}"
+    project.parameters.write_text(text.replace("sources: [things]", left_out))
+    folder = project.build("site")
+    build_site(project, ["demo"], folder)
+    assert not (folder / "demo" / "03_other.html").exists()
+    assert "as committed" in (folder / "notebooks" / "03_other.html").read_text()
 
 
 def test_two_builds_in_two_folders_give_the_same_bytes(tmp_path):
@@ -136,6 +192,17 @@ def test_two_builds_in_two_folders_give_the_same_bytes(tmp_path):
     one, two = built
     assert [str(path) for path in one if one[path] != two.get(path)] == []
     assert one.keys() == two.keys()
+
+
+def test_a_step_that_has_not_run_is_named_and_its_page_is_the_committed_one(tmp_path):
+    project = toy_site(tmp_path, "01_make")
+    folder = project.build("site")
+    build_site(project, ["demo"], folder)
+    assert (folder / "demo" / "01_make.html").is_file()
+    index = (folder / "index.html").read_text()
+    assert 'href="notebooks/02_use.html"' in index
+    steps = html.parse(str(folder / "demo" / "index.html")).xpath("//td[1]")
+    assert [bool(cell.xpath(".//a")) for cell in steps[1:]] == [True, False, False]
 
 
 def test_a_link_to_nowhere_stops_the_build_and_keeps_the_earlier_site(tmp_path):

@@ -118,7 +118,7 @@ def check_risk(households: Path, risk: Path) -> None:
     try:
         counts = risk_report(open_study(households, ()), read_risk(risk)).study.counts
     except ValueError as error:
-        raise ProjectError(f"{risk.parent.name}/{risk.name}: {error}") from error
+        raise ProjectError(f"the forecast of poverty: {error}") from error
     told = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items())
     console.print(f"forecast of poverty: {told}")
 

@@ -28,7 +28,8 @@ from analysis.households.vulnerability_groups import vulnerability_by_group
 from analysis.panel_input import raise_violations
 
 RISK = "risk.yml"
-LISTS = ("predictors", "vulnerability", "groups", "lines")
+NAMES = ("predictors", "vulnerability", "groups")
+LISTS = (*NAMES, "lines")
 OPTIONS = ("test_year", "horizon", "returned_only", "monitoring_line")
 LOG_INCOME = "log_income_ratio"
 OUTCOME = "poor_next_year"
@@ -78,13 +79,25 @@ def read_risk(folder: Path) -> dict[str, Any]:
     ValueError
         Lists every missing, unknown or empty key.
     """
-    given: dict[str, Any] = yaml.safe_load((folder / RISK).read_text(encoding="utf-8")) or {}
+    try:
+        given = yaml.safe_load((folder / RISK).read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"{folder.name}/{RISK} cannot be read: {error}") from None
+    if not isinstance(given, dict):
+        raise ValueError(f"{folder.name}/{RISK} must be a mapping of {', '.join(LISTS)}")
     unknown = sorted(set(given) - {*LISTS, *OPTIONS})
     found = [f"{key} is unknown: use {', '.join((*LISTS, *OPTIONS))}" for key in unknown]
     found += [
         f"{key} must be a list with at least one entry"
         for key in LISTS
         if not isinstance(given.get(key), list) or not given[key]
+    ]
+    found += [
+        f"{key} must hold names of columns or indicators, not {entry!r}"
+        for key in NAMES
+        if isinstance(given.get(key), list)
+        for entry in given[key]
+        if not isinstance(entry, str)
     ]
     raise_violations(f"{folder.name}/{RISK}", found)
     return given
