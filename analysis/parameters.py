@@ -125,7 +125,8 @@ def read_parameters(source: str, where: str) -> dict[str, Parameter]:
     try:
         body = ast.parse(source).body
     except SyntaxError as error:
-        raise ParameterError(f"{where}, line {error.lineno}: not plain Python: {error.msg}") from None
+        at = f"{where}, line {error.lineno}"
+        raise ParameterError(f"{at}: not plain Python: {error.msg}") from None
     comments = {
         token.start[0]: token.string.lstrip("# ")
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
