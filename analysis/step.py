@@ -316,15 +316,12 @@ class Step:
 
     def _elsewhere(self) -> str:
         """Return the advice to take a profile in which this step has run, or nothing."""
-        step, profiles = self.header.step, read_profiles(self.project.parameters)
-        ran = [
-            p for p in profiles if self.project.executed(p, step).is_file() and p != self.profile
-        ]
-        return (
-            ""
-            if ENGINE in os.environ or not ran
-            else f', or set profile = "{ran[0]}" in the first cell'
-        )
+        project, step = self.project, self.header.step
+        others = [name for name in read_profiles(project.parameters) if name != self.profile]
+        ran = [name for name in others if project.executed(name, step).is_file()]
+        if ENGINE in os.environ or not ran:
+            return ""
+        return f', or set profile = "{ran[0]}" in the first cell'
 
     def _write_claims(self) -> None:
         path = self.project.step_claims(self.profile, self.header.step)
