@@ -9,13 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from analysis.households.commands import (
-    OWN,
-    RISK,
-    check_own,
-    check_risk,
-    households_command,
-)
+from analysis.households.commands import OWN, RISK, check_own, check_risk, households_command
 from analysis.interviews.commands import app as interviews
 from analysis.parameters import choose_profile, read_profiles
 from analysis.pipeline import INTERRUPTED, Outcome, run, status

@@ -52,6 +52,12 @@ class Plan:
         """Steps that this profile can run, selected or not."""
         return [step for step in self.notebooks if step not in self.not_run]
 
+    @functools.cached_property
+    def executed(self) -> list[str]:
+        """Steps that this profile can run and that have left an executed notebook."""
+        name = self.profile.name
+        return [s for s in self.runnable if self.project.executed(name, s).is_file()]
+
     @property
     def is_whole(self) -> bool:
         """Whether every step that the profile can run is selected."""

@@ -7,6 +7,7 @@ file system.
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import tempfile
@@ -31,15 +32,12 @@ STUDY_STEPS = ("15_read_source_studies", "60_join_cases_and_numbers")
 CONFIG: dict[str, Any] = {
     "project": TITLE,
     "html_title": TITLE,
-    "language": "en",
     "extensions": ["myst_nb"],
     "html_theme": "sphinx_book_theme",
     "html_theme_options": {"show_navbar_depth": 1, "navbar_persistent": []},
     "html_css_files": ["site.css"],
     "html_static_path": ["_static"],
-    "html_copy_source": True,
     "nb_execution_mode": "off",
-    "nb_merge_streams": True,
     "myst_heading_anchors": 3,
     "myst_heading_slug_func": "analysis.site.heading_anchor",
     "exclude_patterns": ["figures"],
@@ -93,8 +91,8 @@ def build_site(project: Project, profiles: Sequence[str], target: Path) -> Path:
         every warning of the build: a link that leads nowhere, a picture that is not there. An
         earlier site is then left as it was.
     """
-    shown = [_shown(make_plan(project, name)) for name in dict.fromkeys(profiles)]
-    shown = [profile for profile in shown if profile.steps]
+    plans = [make_plan(project, name) for name in dict.fromkeys(profiles)]
+    shown = [_shown(plan) for plan in plans if plan.executed]
     if not shown:
         raise SiteError(
             f"no profile of {', '.join(profiles)} has run: "
@@ -129,7 +127,7 @@ def _refuse_outdated(shown: Sequence[ShownProfile]) -> None:
         f"profile {profile.name}, {step}: {profile.states[step]}"
         for profile in shown
         if profile.plan.confidential
-        for step in profile.steps
+        for step in profile.plan.executed
         if profile.states[step] != FRESH
     ]
     if problems:
@@ -147,7 +145,7 @@ def write_sources(project: Project, shown: Sequence[ShownProfile], folder: Path)
         Does not exist yet.
     """
     homes = {step: COMMITTED for step in shown[0].plan.notebooks}
-    homes |= {step: profile.name for profile in reversed(shown) for step in profile.steps}
+    homes |= {step: profile.name for profile in reversed(shown) for step in profile.plan.executed}
     folder.mkdir(parents=True)
     (folder / "figures").symlink_to(project.root / "figures")
     write_text(folder / "_static" / "site.css", CSS)
@@ -169,14 +167,14 @@ def write_sources(project: Project, shown: Sequence[ShownProfile], folder: Path)
 
 def _write_profile(shown: ShownProfile, homes: Mapping[str, str], folder: Path) -> None:
     """Write the pages of one profile."""
-    below = [*shown.steps, "exhibits", "claims", "tables"]
+    steps, project = shown.plan.executed, shown.plan.project
+    below = [*steps, "exhibits", "claims", "tables"]
     write_text(folder / "index.md", pages.profile_page(shown, below))
     write_text(folder / "exhibits.md", pages.exhibits_page(shown))
     write_text(folder / "claims.md", pages.claims_page(shown))
     write_text(folder / "tables.md", pages.tables_page(shown))
-    own = {**homes, **dict.fromkeys(shown.steps, shown.name)}
-    project = shown.plan.project
-    for step in shown.steps:
+    own = {**homes, **dict.fromkeys(steps, shown.name)}
+    for step in steps:
         path = project.record(shown.name, step)
         record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         executed = project.executed(shown.name, step)
@@ -194,7 +192,7 @@ def _write_notebook(
 def _studies(shown: Sequence[ShownProfile]) -> str:
     """Return the page of the source studies, empty where no profile has their tables."""
     for profile in shown:
-        if set(STUDY_STEPS) <= set(profile.steps):
+        if set(STUDY_STEPS) <= set(profile.plan.executed):
             project = profile.plan.project
             tables = (project.table(profile.name, name) for name in ("case_codes", "joint_display"))
             cases = read_studies(project.source("cases")).cases
@@ -210,8 +208,6 @@ def _sphinx(source: Path, built: Path, doctrees: Path) -> None:
     SiteError
         Listing every warning.
     """
-    import io
-
     from sphinx.application import Sphinx
     from sphinx.util.console import nocolor
     from sphinx.util.docutils import docutils_namespace, patch_docutils

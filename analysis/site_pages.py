@@ -47,15 +47,9 @@ class ShownProfile:
         """Name of the profile, and of its folder in the site."""
         return self.plan.profile.name
 
-    @property
-    def steps(self) -> list[str]:
-        """Steps that have a page: those that the profile runs and has run."""
-        project = self.plan.project
-        return [s for s in self.plan.runnable if project.executed(self.name, s).is_file()]
-
     def link(self, step: str, label: str = "") -> str:
         """Return a link to a step from a page of this profile, its name where it has no page."""
-        if step not in self.steps:
+        if step not in self.plan.executed:
             return label or f"`{step}`"
         earlier = "" if self.states[step] == FRESH else " (earlier run)"
         return f"[{label or step}]({step}.ipynb){earlier}"
